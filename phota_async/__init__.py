@@ -1,0 +1,149 @@
+"""The asyncio-native client for the Phota API. An independent project, not made by the service's vendor.
+
+    async with PhotaClient() as client:
+        result = await client.enhance("photo.jpg")
+        await result.save("out")
+
+Names are imported on first use, so that ``import phota_async`` costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .batch import Batch, BatchItem, Budget, Outcome
+    from .client import PhotaClient
+    from .config import ClientConfig, RetryPolicy
+    from .errors import (
+        AuthenticationError,
+        BadRequestError,
+        BudgetExceededError,
+        ConfigError,
+        ConflictError,
+        ConnectError,
+        ContentModerationError,
+        DeadlineError,
+        DecodeError,
+        DownloadError,
+        InputError,
+        InsufficientCreditsError,
+        JobFailedError,
+        LedgerError,
+        NotFoundError,
+        PhotaError,
+        RateLimitError,
+        ResponseLostError,
+        ScopeError,
+        ServerError,
+        SignatureError,
+        StatusError,
+        TrainingError,
+        TransportError,
+    )
+    from .limiter import Limiter
+    from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
+    from .pricing import estimate
+    from .requests import EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
+    from .results import ImageResult, OutputImage
+
+_HOMES = {
+    "batch": ("Batch", "BatchItem", "Budget", "Outcome"),
+    "client": ("PhotaClient",),
+    "config": ("ClientConfig", "RetryPolicy"),
+    "errors": (
+        "AuthenticationError",
+        "BadRequestError",
+        "BudgetExceededError",
+        "ConfigError",
+        "ConflictError",
+        "ConnectError",
+        "ContentModerationError",
+        "DeadlineError",
+        "DecodeError",
+        "DownloadError",
+        "InputError",
+        "InsufficientCreditsError",
+        "JobFailedError",
+        "LedgerError",
+        "NotFoundError",
+        "PhotaError",
+        "RateLimitError",
+        "ResponseLostError",
+        "ScopeError",
+        "ServerError",
+        "SignatureError",
+        "StatusError",
+        "TrainingError",
+        "TransportError",
+    ),
+    "limiter": ("Limiter",),
+    "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
+    "pricing": ("estimate",),
+    "requests": ("EditRequest", "EnhanceRequest", "GenerateRequest", "RemixRequest"),
+    "results": ("ImageResult", "OutputImage"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AuthenticationError",
+    "BadRequestError",
+    "Batch",
+    "BatchItem",
+    "Budget",
+    "BudgetExceededError",
+    "ClientConfig",
+    "ConfigError",
+    "ConflictError",
+    "ConnectError",
+    "ContentModerationError",
+    "DeadlineError",
+    "DecodeError",
+    "DownloadError",
+    "EditRequest",
+    "EnhanceRequest",
+    "GenerateRequest",
+    "ImageResult",
+    "InputError",
+    "InsufficientCreditsError",
+    "Job",
+    "JobFailedError",
+    "JobStatus",
+    "KnownSubjects",
+    "LedgerError",
+    "Limiter",
+    "NotFoundError",
+    "Outcome",
+    "OutputImage",
+    "PhotaClient",
+    "PhotaError",
+    "Profile",
+    "ProfileStatus",
+    "RateLimitError",
+    "RemixRequest",
+    "ResponseLostError",
+    "RetryPolicy",
+    "ScopeError",
+    "ServerError",
+    "SignatureError",
+    "StatusError",
+    "TrainingError",
+    "TransportError",
+    "estimate",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - costs nothing until a name is used
+
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

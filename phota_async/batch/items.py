@@ -1,0 +1,63 @@
+"""What goes into a batch and what comes out."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ..errors import PhotaError
+from ..requests import AnyRequest
+from ..results import ImageResult
+
+OutcomeStatus = Literal["done", "failed", "skipped", "unknown", "budget"]
+
+
+class BatchItem(msgspec.Struct, frozen=True):
+    """One request of a batch."""
+
+    key: str
+    """Names the item and, as a relative path, its place below ``output``: ``sub/12.png`` gives
+    ``sub/12.edit-1.jpg``."""
+    request: AnyRequest
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How one item ended."""
+
+    key: str
+    request: AnyRequest
+    status: OutcomeStatus
+    """``done``; ``failed`` (see `error`); ``skipped``, since its files exist already; ``unknown``, since the
+    answer is lost and it may have been charged; ``budget``, since it could have passed the budget."""
+    result: ImageResult | None = None
+    paths: tuple[Path, ...] = ()
+    """Files written, or found when skipped."""
+    error: PhotaError | None = None
+    expected: tuple[str, ...] = ()
+    """Profile ids that the request named."""
+    missing: tuple[str, ...] = ()
+    """Those of them that were not recognised."""
+    spent: Decimal | None = Decimal(0)
+    """US dollars by the price table; ``None`` where no price is known or the charge is not."""
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.key} {self.status}>"
+
+
+class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch's counters."""
+
+    running: int
+    """Items begun and not final."""
+    waiting: int
+    """Outcomes that wait to be read."""
+    done: int
+    failed: int
+    skipped: int
+    unknown: int
+    over_budget: int
+    spent: Decimal
+    """US dollars, as far as prices are known."""
+    stopped: PhotaError | None
+    """Why no further item is begun: a refused key, an empty balance, an empty budget, a broken iterator."""

@@ -1,0 +1,88 @@
+"""``phota demo``: the whole client at work in a few seconds."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from phota_async.demo import DemoOptions, DemoReport, PlainProgress, run_demo
+from phota_async.demo.live_progress import LiveProgress
+from phota_async.demo.plan import live_estimate
+from phota_async.demo.progress import Progress
+
+from .exit_codes import ExitCode, code_for_items
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("phota-demo"),
+    show_default=True,
+    help="Folder for photos, results and contact sheet.",
+)
+@click.option("--live", is_flag=True, help="Buy from the real service; needs PHOTA_API_KEY.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="ID", help="With --live: a trained profile; up to two."
+)
+@click.option("--base-url", metavar="URL", help="With --live: another address of the service.")
+@click.option("-y", "--yes", is_flag=True, help="With --live: do not ask before spending.")
+@click.pass_context
+def demo(
+    ctx: click.Context, *, out: Path, live: bool, profiles: tuple[str, ...], base_url: str | None, yes: bool
+) -> None:
+    """Train two profiles, then enhance, edit, remix and generate, and lay it all on a contact sheet.
+
+    Everything happens on a sandbox inside this program: no key, no network, no money. The second run into the
+    same folder replaces what the first one made, and nothing else.
+    """
+    _check(live=live, profiles=profiles, base_url=base_url, yes=yes)
+    options = DemoOptions(out=out, live=live, profiles=profiles, base_url=base_url)
+    if live:
+        _ask(options, yes=yes)
+    report = asyncio.run(run_demo(options, progress=choose_progress()))
+    _print(report)
+    ctx.exit(exit_code_of(report))
+
+
+def exit_code_of(report: DemoReport) -> ExitCode:
+    """Return 0 when every picture was written and decodes, and else what went wrong."""
+    errors = [*report.errors, *(None for _ in report.broken)]
+    return code_for_items(done=report.done, errors=errors)
+
+
+def choose_progress() -> Progress:
+    """Return a moving picture where standard error is a terminal that can draw one, and plain lines elsewhere."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return LiveProgress(Console(stderr=True))
+    return PlainProgress(lambda line: click.echo(line, err=True))
+
+
+def _check(*, live: bool, profiles: tuple[str, ...], base_url: str | None, yes: bool) -> None:
+    if not live and (profiles or base_url or yes):
+        raise click.UsageError(
+            "--profile, --base-url and --yes go with --live; the sandbox needs none of them"
+        )
+    if len(profiles) > 2:  # noqa: PLR2004 - the demo has two parts to play
+        raise click.UsageError(f"expected at most 2 profiles, got {len(profiles)}")
+
+
+def _ask(options: DemoOptions, *, yes: bool) -> None:
+    """Say what a live run costs and get a yes."""
+    click.echo(live_estimate(options.profiles), err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("a live run spends money: without a terminal to ask on, it needs --yes")
+    click.confirm("Send them to the real service?", abort=True, err=True)
+
+
+def _print(report: DemoReport) -> None:
+    for line in report.lines():
+        click.echo(line)
+    click.echo(f"summary    {report.summary}")
+    click.echo(report.sheet)

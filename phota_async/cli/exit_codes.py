@@ -1,0 +1,116 @@
+"""What the program's exit codes mean, and which error gives which. Scripts rely on these: they are frozen.
+
+Try again later only on 10; on 5, read the list first.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
+
+from phota_async.errors import (
+    AuthenticationError,
+    BudgetExceededError,
+    ConfigError,
+    ConnectError,
+    DeadlineError,
+    InputError,
+    InsufficientCreditsError,
+    LedgerError,
+    PhotaError,
+    RateLimitError,
+    ResponseLostError,
+    ScopeError,
+    ServerError,
+    TrainingError,
+)
+
+
+class ExitCode(IntEnum):
+    """How the program ended."""
+
+    DONE = 0
+    BUG = 1
+    """An error that is ours; please report it."""
+    USAGE = 2
+    """A wrong option, setting or input; nothing was sent."""
+    AUTHENTICATION = 3
+    """401 or 403."""
+    BALANCE = 4
+    """402."""
+    SOME_FAILED = 5
+    ALL_FAILED = 6
+    BUDGET = 7
+    """Stopped by the spending cap."""
+    IDENTITY = 8
+    """Somebody was not recognised, where that was asked to matter."""
+    TRAINING = 9
+    UNAVAILABLE = 10
+    """The service or the way to it; the same may work later."""
+    INTERRUPTED = 130
+
+
+_BY_ERROR: tuple[tuple[type[PhotaError], ExitCode], ...] = (
+    (AuthenticationError, ExitCode.AUTHENTICATION),
+    (InsufficientCreditsError, ExitCode.BALANCE),
+    (BudgetExceededError, ExitCode.BUDGET),
+    (TrainingError, ExitCode.TRAINING),
+    (ConnectError, ExitCode.UNAVAILABLE),
+    (DeadlineError, ExitCode.UNAVAILABLE),
+    (RateLimitError, ExitCode.UNAVAILABLE),
+    (ServerError, ExitCode.UNAVAILABLE),
+    (ResponseLostError, ExitCode.SOME_FAILED),
+    (ConfigError, ExitCode.USAGE),
+    (InputError, ExitCode.USAGE),
+    (ScopeError, ExitCode.USAGE),
+    (LedgerError, ExitCode.USAGE),
+)
+
+_FIRST = (  # when several apply, the one that a person must deal with first
+    ExitCode.BUG,
+    ExitCode.AUTHENTICATION,
+    ExitCode.BALANCE,
+    ExitCode.TRAINING,
+    ExitCode.UNAVAILABLE,
+    ExitCode.USAGE,
+    ExitCode.ALL_FAILED,
+    ExitCode.SOME_FAILED,
+    ExitCode.BUDGET,
+    ExitCode.IDENTITY,
+)
+
+
+def code_for(error: BaseException) -> ExitCode:
+    """Return the exit code of one error; a single call that failed for another reason is "all failed"."""
+    if not isinstance(error, PhotaError):
+        return ExitCode.BUG
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.ALL_FAILED)
+
+
+def code_for_items(*, done: int, errors: Iterable[BaseException | None]) -> ExitCode:
+    """Return the exit code of many items.
+
+    Args:
+        done: Items that ended well.
+        errors: One entry for each item that did not; ``None`` where there is no error to look at.
+    """
+    failed = list(errors)
+    if not failed:
+        return ExitCode.DONE
+    codes = {ExitCode.ALL_FAILED if error is None else code_for(error) for error in failed}
+    if codes <= {ExitCode.AUTHENTICATION} or codes <= {ExitCode.BALANCE}:
+        return codes.pop()  # one cause for all of them, and a person can mend it
+    if done:
+        return ExitCode.SOME_FAILED
+    return ExitCode.UNAVAILABLE if codes == {ExitCode.UNAVAILABLE} else ExitCode.ALL_FAILED
+
+
+def leading_error(error: BaseException) -> BaseException:
+    """Return the error to speak of: of a group, the one whose exit code comes first."""
+    return min(_leaves(error), key=lambda leaf: _FIRST.index(code_for(leaf)))
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _leaves(inner)

@@ -1,0 +1,426 @@
+"""The object that users hold: four image operations, profiles, jobs and webhooks over one transport."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from .config import ClientConfig, KeySource, Mode, find_base_url, find_key
+from .errors import ConfigError
+from .events import Hook, Hooks
+from .jobs import Jobs
+from .limiter import Limiter
+from .media.files import Exists
+from .profiles import Profiles
+from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, RemixRequest
+from .results import ImageResult, StrPath, to_path
+from .validation import check_request, fail
+from .webhooks import Webhooks
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .media.destination import Destination
+    from .media.download import Downloader
+
+Images = ImageInput | Sequence[ImageInput]
+
+
+class PhotaClient:
+    """A client of the Phota API.
+
+    Usage::
+
+        async with PhotaClient() as client:  # the key comes from PHOTA_API_KEY
+            result = await client.edit("beach.jpg", "at sunset, [[profile_id]] smiling")
+            await result.save("out")
+
+    It works without ``async with`` too (then ``await client.aclose()``), on several event loops one after the
+    other, and after a fork. Make one and share it: its connections, limits and retry budget are shared.
+
+    Args:
+        api_key: The key, or a callable (asynchronous or not) that is asked for it, and again after a 401.
+            ``None`` reads ``PHOTA_API_KEY``.
+        base_url: The service's address. ``None`` reads ``PHOTA_BASE_URL``, then takes the public service.
+        config: Timeouts, retries, sizes, proxy; see `ClientConfig`.
+        session: An aiohttp session of yours for API calls. It is never closed and its headers stay untouched.
+            Its pool decides how long idle connections are kept: see the README on what that weakens.
+        limiter: The brake; share one between clients of the same account.
+        hooks: Callables that are told events; see `phota_async.events`.
+
+    Raises:
+        ConfigError: There is no key, or a setting cannot work.
+
+    Source: https://docs.photalabs.com/api-reference/introduction
+    """
+
+    def __init__(
+        self,
+        api_key: KeySource | None = None,
+        base_url: str | None = None,
+        config: ClientConfig | None = None,
+        session: "aiohttp.ClientSession | None" = None,
+        limiter: Limiter | None = None,
+        hooks: Iterable[Hook] = (),
+    ) -> None:
+        from .transport.exchange import Transport  # noqa: PLC0415 - aiohttp is imported here, not with the package
+
+        if config is not None and not isinstance(config, ClientConfig):
+            raise ConfigError(f"config: expected a ClientConfig, got {type(config).__name__}")
+        self.config = config or ClientConfig()
+        self.limiter = limiter or Limiter()
+        self.base_url = find_base_url(base_url)
+        self._transport: Transport = Transport(
+            base_url=self.base_url,
+            secret=find_key(api_key),
+            config=self.config,
+            limiter=self.limiter,
+            session=session,
+            hooks=Hooks(hooks),
+        )
+        self._downloader: Downloader | None = None
+        self._closed = False
+        self.profiles = Profiles(self)
+        self.jobs = Jobs(self)
+        self.webhooks = Webhooks(self)
+
+    async def __aenter__(self) -> Self:
+        self._check_open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. Safe to call again; calls afterwards raise `ConfigError`."""
+        self._closed = True
+        await self._transport.aclose()
+
+    async def edit(
+        self,
+        images: Images,
+        prompt: str = "",
+        *,
+        profile_ids: Sequence[str] = (),
+        # Output
+        num_output_images: int = 1,
+        aspect_ratio: str = "auto",
+        resolution: str = "1K",
+        base_model: str = "nb2",
+        quality: str | None = None,
+        output_format: str = "jpg",
+        response_mode: str = "bytes",
+        # How
+        mode: Mode | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ImageResult:
+        """Change photos as the prompt says, keeping the named people themselves.
+
+        Args:
+            images: 1 to 10 photos, each a path, bytes, an ``http(s)`` URL, a binary file or a Pillow image.
+            prompt: The change in words; ``[[profile_id]]`` names a trained subject.
+            profile_ids: Candidate profiles of the end user; the same as naming them in the prompt.
+            num_output_images: Variations, 1 to 4; each is billed.
+            aspect_ratio: ``auto``, ``1:1``, ``3:4``, ``4:3``, ``9:16`` or ``16:9``.
+            resolution: ``1K``, ``2K`` or ``4K``, as far as the model offers it.
+            base_model: ``nb2``, ``gpt-image-2``, ``qwen-image-2``, ``flux-2`` or ``reve``.
+            quality: ``auto``, ``low``, ``medium`` or ``high``, with ``gpt-image-2`` only.
+            output_format: ``jpg`` or ``png``.
+            response_mode: ``bytes`` for pictures in memory, ``urls`` for links that live 24 hours.
+            mode: ``sync`` holds the request open; ``job`` submits, waits and fetches, and can resume.
+                ``None`` uses the config's. The answer is the same.
+            timeout: Seconds for the whole call, retries and downloads included; ``None`` uses the client's.
+            validate: Whether documented limits are checked here; ``False`` leaves them to the service.
+            extra: JSON fields that are newer than this client.
+
+        Returns:
+            The images in the service's order, who was recognised in them, and the request id.
+
+        Raises:
+            InputError: An argument or a photo cannot be used; nothing was sent.
+            ContentModerationError: The service refused the content (400).
+            AuthenticationError: The key is missing or wrong (401, 403).
+            InsufficientCreditsError: The balance is too low (402).
+            ResponseLostError: The answer is lost and may have been charged; with ``mode="job"``,
+                ``await error.resume()`` goes on without paying twice.
+            PhotaError: Anything else; see `phota_async.errors`.
+
+        Source: https://docs.photalabs.com/api/studio/edit
+        """
+        request = EditRequest(
+            images=images,  # type: ignore[arg-type]  # the struct makes a tuple of it
+            prompt=prompt,
+            profile_ids=profile_ids,  # type: ignore[arg-type]
+            num_output_images=num_output_images,
+            aspect_ratio=aspect_ratio,
+            resolution=resolution,
+            base_model=base_model,
+            quality=quality,
+            output_format=output_format,
+            response_mode=response_mode,
+            extra=extra or {},
+        )
+        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
+
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        # Output
+        num_output_images: int = 1,
+        aspect_ratio: str = "auto",
+        resolution: str = "1K",
+        base_model: str = "nb2",
+        quality: str | None = None,
+        output_format: str = "jpg",
+        response_mode: str = "bytes",
+        # How
+        mode: Mode | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+        extra: Mapping[str, Any] | None = None,
+        # Not accepted by the service: there to say so
+        images: None = None,
+        profile_ids: Sequence[str] = (),
+    ) -> ImageResult:
+        """Make a photo from text.
+
+        Args:
+            prompt: The picture in words; ``[[profile_id]]`` places a trained subject, which is the only way
+                to name one here.
+            num_output_images: Variations, 1 to 4; each is billed.
+            aspect_ratio: As in `edit`.
+            resolution: As in `edit`.
+            base_model: As in `edit`.
+            quality: As in `edit`.
+            output_format: As in `edit`.
+            response_mode: As in `edit`.
+            mode: As in `edit`.
+            timeout: As in `edit`.
+            validate: As in `edit`.
+            extra: As in `edit`.
+            images: Not accepted; anything but ``None`` is an `InputError`.
+            profile_ids: Not accepted; anything but an empty one is an `InputError`.
+
+        Returns:
+            As `edit`.
+
+        Raises:
+            PhotaError: As `edit`.
+
+        Source: https://docs.photalabs.com/api/studio/generate
+        """
+        if images is not None:
+            fail("images", "none with generate", images, "edit takes photos")
+        if profile_ids:
+            fail(
+                "profile_ids",
+                "none with generate",
+                profile_ids,
+                "name subjects in the prompt: [[profile_id]]",
+            )
+        request = GenerateRequest(
+            prompt=prompt,
+            num_output_images=num_output_images,
+            aspect_ratio=aspect_ratio,
+            resolution=resolution,
+            base_model=base_model,
+            quality=quality,
+            output_format=output_format,
+            response_mode=response_mode,
+            extra=extra or {},
+        )
+        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
+
+    async def enhance(
+        self,
+        image: ImageInput,
+        *,
+        prompt: str | None = None,
+        profile_ids: Sequence[str] = (),
+        # Output
+        num_output_images: int = 1,
+        output_format: str = "jpg",
+        response_mode: str = "bytes",
+        # How
+        mode: Mode | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ImageResult:
+        """Improve one photo; the service chooses the settings and answers at 2K.
+
+        Args:
+            image: The photo, as in `edit`.
+            prompt: A wish in words; ``None`` leaves it out.
+            profile_ids: Candidate profiles of the end user.
+            num_output_images: Variations, 1 to 4; each is billed.
+            output_format: As in `edit`.
+            response_mode: As in `edit`.
+            mode: As in `edit`.
+            timeout: As in `edit`.
+            validate: As in `edit`.
+            extra: As in `edit`.
+
+        Returns:
+            As `edit`.
+
+        Raises:
+            PhotaError: As `edit`.
+
+        Source: https://docs.photalabs.com/api/studio/enhance
+        """
+        request = EnhanceRequest(
+            image=image,
+            prompt=prompt,
+            profile_ids=profile_ids,  # type: ignore[arg-type]
+            num_output_images=num_output_images,
+            output_format=output_format,
+            response_mode=response_mode,
+            extra=extra or {},
+        )
+        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
+
+    async def remix(
+        self,
+        input_image: ImageInput,
+        reference_image: ImageInput,
+        *,
+        prompt: str | None = None,
+        profile_ids: Sequence[str] = (),
+        # Output
+        num_output_images: int = 1,
+        output_format: str = "jpg",
+        response_mode: str = "bytes",
+        # How
+        mode: Mode | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+        extra: Mapping[str, Any] | None = None,
+    ) -> ImageResult:
+        """Render one photo in the look of another, at 2K.
+
+        Args:
+            input_image: The photo whose content is kept.
+            reference_image: The photo whose look is taken.
+            prompt: A wish in words; ``None`` leaves it out.
+            profile_ids: Candidate profiles of the end user.
+            num_output_images: Variations, 1 to 4; each is billed.
+            output_format: As in `edit`.
+            response_mode: As in `edit`.
+            mode: As in `edit`.
+            timeout: As in `edit`.
+            validate: As in `edit`.
+            extra: As in `edit`.
+
+        Returns:
+            As `edit`.
+
+        Raises:
+            PhotaError: As `edit`.
+
+        Source: https://docs.photalabs.com/guides/remix
+        """
+        request = RemixRequest(
+            input_image=input_image,
+            reference_image=reference_image,
+            prompt=prompt,
+            profile_ids=profile_ids,  # type: ignore[arg-type]
+            num_output_images=num_output_images,
+            output_format=output_format,
+            response_mode=response_mode,
+            extra=extra or {},
+        )
+        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
+
+    async def send(
+        self,
+        request: AnyRequest,
+        *,
+        save_to: StrPath | None = None,
+        exists: Exists = "error",
+        mode: Mode | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+    ) -> ImageResult:
+        """Send a request value; `edit` and its sisters build one and call this.
+
+        Args:
+            request: An `EditRequest`, `GenerateRequest`, `EnhanceRequest` or `RemixRequest`.
+            save_to: A directory or a file's path: pictures are written there while they arrive, and memory
+                stays flat whatever their size. A path that does not exist and has no suffix is a directory.
+            exists: What to do when a name is taken: ``"error"`` (before anything is sent), ``"number"`` or
+                ``"replace"``.
+            mode: As in `edit`.
+            timeout: As in `edit`.
+            validate: As in `edit`.
+
+        Returns:
+            As `edit`; with ``save_to`` the images have a ``path`` and no ``data``.
+
+        Raises:
+            PhotaError: As `edit`.
+        """
+        from .sending import send_as_job, send_sync  # noqa: PLC0415 - needs aiohttp, which the client has imported
+
+        self._check_open()
+        check_kind(request)
+        if validate:
+            check_request(request)
+        chosen = self.config.mode if mode is None else mode
+        if chosen not in ("sync", "job"):
+            fail("mode", '"sync" or "job"', chosen)
+        deadline = self._deadline(timeout)
+        destination = await _prepare(save_to, request, exists)
+        how = send_as_job if chosen == "job" else send_sync
+        return await how(self, request, destination, deadline, validate=validate)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<PhotaClient {urlsplit(self.base_url).netloc}{state} {self.limiter!r}>"
+
+    def __reduce__(self) -> str:
+        raise ConfigError("a client cannot be pickled: make a new one on the other side")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigError("the client is closed")
+
+    def _get_downloader(self) -> "Downloader":
+        if self._downloader is None:
+            from .media.download import Downloader  # noqa: PLC0415 - needs aiohttp
+
+            async def open_session() -> "aiohttp.ClientSession":
+                self._check_open()
+                return (await self._transport.pools.get()).downloads
+
+            transport = self._transport
+            self._downloader = Downloader(open_session, self.config, allow_private=transport.allow_private)
+        return self._downloader
+
+    def _deadline(self, timeout: float | None) -> float:
+        seconds = self.config.timeout if timeout is None else timeout
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+            fail("timeout", "more than 0 seconds", timeout)
+        return asyncio.get_running_loop().time() + seconds
+
+
+def check_kind(request: object) -> None:
+    """Raise `InputError` for what is no image request."""
+    if not isinstance(request, AnyRequest):
+        fail("request", "an EditRequest, GenerateRequest, EnhanceRequest or RemixRequest", request)
+
+
+async def _prepare(save_to: StrPath | None, request: AnyRequest, exists: Exists) -> "Destination | None":
+    if save_to is None:
+        return None
+    from .media.destination import make_destination  # noqa: PLC0415 - only who saves needs it
+
+    destination = make_destination(to_path(save_to), request.operation, exists)
+    await destination.check(request.num_output_images, request.output_format)
+    return destination

@@ -1,0 +1,103 @@
+"""What hooks are told: small frozen values, without prompts, photos or keys.
+
+A hook is any callable that takes an event. It must be quick, since it runs on the event loop; one that raises
+is logged and never breaks a call.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+logger = logging.getLogger("phota_async")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all events."""
+
+
+class RequestStarted(Event, frozen=True, kw_only=True):
+    """A call begins, before it waits for the limiter."""
+
+    route: str
+    """Method and path without ids: ``POST /edit``."""
+
+
+class RequestFinished(Event, frozen=True, kw_only=True):
+    """A call succeeded."""
+
+    route: str
+    seconds: float
+    attempts: int
+    request_id: str | None
+
+
+class AttemptFailed(Event, frozen=True, kw_only=True):
+    """One attempt failed; ``delay`` says when the next follows."""
+
+    route: str
+    attempt: int
+    error: str
+    """Name of the error's class."""
+    status: int | None
+    delay: float | None
+    """Seconds until the next attempt; ``None`` when there will be none."""
+
+
+class Throttled(Event, frozen=True, kw_only=True):
+    """The service asked for a pause, which every call of the client keeps."""
+
+    route: str
+    seconds: float
+
+
+class Deprecated(Event, frozen=True, kw_only=True):
+    """The service announced that a behaviour will change."""
+
+    route: str
+    date: str
+    """The day it takes effect, as the service wrote it."""
+
+
+class JobChanged(Event, frozen=True, kw_only=True):
+    """A job's status changed."""
+
+    job_id: str
+    previous: str | None
+    status: str
+
+
+class ProfileChanged(Event, frozen=True, kw_only=True):
+    """A profile's status changed."""
+
+    profile_id: str
+    previous: str | None
+    status: str
+
+
+class ImageSaved(Event, frozen=True, kw_only=True):
+    """A picture lies whole under its final name."""
+
+    path: str
+    size: int
+    """Bytes."""
+
+
+Hook = Callable[[Event], object]
+
+
+class Hooks:
+    """The client's hooks: ``hooks(event)`` tells them all."""
+
+    def __init__(self, hooks: Iterable[Hook] = ()) -> None:
+        self._hooks = tuple(hooks)
+
+    def __bool__(self) -> bool:
+        return bool(self._hooks)
+
+    def __call__(self, event: Event) -> None:
+        for hook in self._hooks:
+            try:
+                hook(event)
+            except Exception:
+                logger.exception("a hook failed on %s", type(event).__name__)

@@ -1,0 +1,242 @@
+"""Asynchronous image calls: submitted once, polled, fetched; the way to buy that survives every fault."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .answers import read_job
+from .errors import JobFailedError, PhotaError, ResponseLostError
+from .events import JobChanged
+from .media.files import Exists
+from .models import Job, JobStatus
+from .protocol import image_call, job_call
+from .requests import AnyRequest
+from .results import ImageResult, StrPath, to_path
+from .retry import parse_retry_after
+from .validation import check_callback_url, check_request, fail
+from .watch import Follower, Pace, Watch, follow_one, growing, steady
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .client import PhotaClient
+
+WAIT = 1800.0  # seconds: well above the 600 of a synchronous call; a job's own limit is not published
+
+
+class JobChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference between two looks at a job."""
+
+    job_id: str
+    previous: JobStatus | None
+    """The status before; ``None`` at the first look."""
+    status: JobStatus | None
+    """The status now; ``None`` when the job vanished."""
+    job: Job | None = None
+    error: PhotaError | None = None
+    """Why the job cannot be followed any more."""
+
+    @property
+    def message(self) -> str:
+        """The service's reason of a failure, or ``""``."""
+        return (self.job.error if self.job else None) or ""
+
+
+class Jobs:
+    """``client.jobs``. Source: https://docs.photalabs.com/api/async-requests."""
+
+    def __init__(self, client: "PhotaClient") -> None:
+        self._client = client
+
+    async def submit(
+        self,
+        request: AnyRequest,
+        *,
+        callback_url: str | None = None,
+        client_request_id: str | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+    ) -> Job:
+        """Hand a request to the service and return at once with the job to wait for.
+
+        Args:
+            request: What to make. Pictures always come as links, whatever its ``response_mode`` says.
+            callback_url: An https address that gets one POST when the job ends. Best effort: polling decides.
+            client_request_id: The same id again gives the first job back without a second charge, while the
+                service remembers it. ``None`` makes a UUID; a queue's worker gives its task's id.
+            timeout: Seconds for the call, retries included; ``None`` uses the client's.
+            validate: Whether documented limits are checked here.
+
+        Returns:
+            The job; store ``str(job)`` to find it again from anywhere.
+
+        Raises:
+            ConflictError: The id was used for another request (409).
+            ResponseLostError: It may or may not have been taken; ``await error.resume()`` asks again safely.
+            PhotaError: As `PhotaClient.edit`.
+        """
+        from .client import check_kind  # noqa: PLC0415 - the client imports this module
+
+        check_kind(request)
+        if validate:
+            check_request(request)
+            if callback_url is not None:
+                check_callback_url(callback_url)
+        if client_request_id is not None and (
+            not isinstance(client_request_id, str) or not client_request_id
+        ):
+            fail("client_request_id", "a non-empty str", client_request_id)
+        return await self._submit_resumable(
+            request,
+            callback_url=callback_url,
+            client_request_id=client_request_id or _new_id(),
+            deadline=self._client._deadline(timeout),  # noqa: SLF001 - one package
+            validate=validate,
+        )
+
+    async def get(self, job_id: str) -> Job:
+        """Ask once where a job stands.
+
+        Raises:
+            NotFoundError: There is no such job, or not any more.
+        """
+        job, _ = await self._look(job_id)
+        return job
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float = WAIT,
+        interval: float | None = None,
+        save_to: StrPath | None = None,
+        exists: Exists = "error",
+    ) -> ImageResult:
+        """Wait until a job has ended and return its result, whose pictures are behind links.
+
+        Cancelling the wait never cancels the job: it goes on at the service, and is paid for.
+
+        Args:
+            job_id: The job's id, or the `Job` itself.
+            timeout: Seconds.
+            interval: Seconds between two looks; ``None`` begins with the config's 2 s and slows down to 15 s.
+            save_to: As in `PhotaClient.send`: downloads the pictures.
+            exists: As in `PhotaClient.send`.
+
+        Raises:
+            JobFailedError: The job ended without a result.
+            NotFoundError: There is no such job, or not any more.
+            DeadlineError: It has not ended in time; wait again.
+        """
+        from .sending import _fetch, result_of  # noqa: PLC0415 - needs aiohttp
+
+        client = self._client
+        deadline = client._deadline(timeout)  # noqa: SLF001
+        job = await self._until_done(str(job_id), deadline, interval)
+        result = result_of(client, job)
+        if save_to is not None:
+            from .media.destination import make_destination  # noqa: PLC0415
+
+            destination = make_destination(to_path(save_to), "image", exists)
+            await _fetch(client, result, None, destination, deadline)
+        return result
+
+    def watch(self, job_ids: Iterable[str], *, interval: float | None = None) -> Watch[Job, JobChange]:
+        """Follow many jobs; see `Watch`.
+
+        Args:
+            job_ids: Their ids; one id may stand alone.
+            interval: Seconds between two looks at one job; ``None`` begins with the config's 2 s and slows
+                down to 15 s.
+        """
+        pace = self._pace(interval)
+        keys = (job_ids,) if isinstance(job_ids, str) else tuple(str(each) for each in job_ids)
+        return Watch(keys, self._look, lambda: pace, self._to_change, lambda job: job.is_terminal)
+
+    async def _submit_resumable(self, request: AnyRequest, **how: Any) -> Job:
+        """Submit, and let a lost answer's error submit the same again."""
+        try:
+            return await self._submit(request, **how)
+        except ResponseLostError as error:
+            lost = error
+
+            async def resume() -> Job:
+                from .sending import check_window  # noqa: PLC0415 - needs aiohttp
+
+                check_window(self._client, lost)
+                again = how | {"deadline": self._client._deadline(None), "first_sent_at": lost.first_sent_at}  # noqa: SLF001
+                return await self._submit_resumable(request, **again)
+
+            error.on_resume(resume)
+            raise
+
+    async def _submit(
+        self,
+        request: AnyRequest,
+        *,
+        client_request_id: str,
+        deadline: float,
+        validate: bool,
+        callback_url: str | None = None,
+        first_sent_at: float | None = None,
+    ) -> Job:
+        call = image_call(request, job=True, callback_url=callback_url, client_request_id=client_request_id)
+
+        async def receive(response: "aiohttp.ClientResponse") -> Job:
+            return read_job(await self._read(response), client_request_id=client_request_id)
+
+        transport = self._client._transport  # noqa: SLF001
+        self._client._check_open()  # noqa: SLF001
+        sent = await transport.send(
+            call, receive, deadline=deadline, validate=validate, first_sent=first_sent_at
+        )
+        return sent.value
+
+    async def _until_done(self, job_id: str, deadline: float, interval: float | None = None) -> Job:
+        follower = Follower(job_id, self._look, self._pace(interval))
+        job = await follow_one(follower, lambda seen: seen.is_terminal, deadline, f"job {job_id}")
+        if job.is_failed:
+            raise failure_of(job)
+        return job
+
+    def _pace(self, interval: float | None) -> Pace:
+        config = self._client.config
+        return growing(config.job_interval, config.max_job_interval) if interval is None else steady(interval)
+
+    async def _look(self, job_id: str) -> tuple[Job, float | None]:
+        async def receive(response: "aiohttp.ClientResponse") -> tuple[Job, float | None]:
+            job = read_job(await self._read(response), job_id=job_id)
+            return job, parse_retry_after(
+                response.headers.get("Retry-After"), response.headers.get("Date"), 0.0
+            )
+
+        self._client._check_open()  # noqa: SLF001
+        return (await self._client._transport.send(job_call(job_id), receive)).value  # noqa: SLF001
+
+    async def _read(self, response: "aiohttp.ClientResponse") -> dict[str, Any]:
+        from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp
+
+        return await read_json(response, self._client.config.max_answer_bytes)
+
+    def _to_change(
+        self, job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None
+    ) -> JobChange:
+        before, now = previous.status if previous else None, job.status if job else None
+        hooks = self._client._transport.hooks  # noqa: SLF001
+        if hooks and now is not None and before != now:
+            hooks(JobChanged(job_id=job_id, previous=before, status=now))
+        return JobChange(job_id=job_id, previous=before, status=now, job=job, error=error)
+
+
+def failure_of(job: Job) -> PhotaError:
+    """Return the error for a job that ended without a result."""
+    error = JobFailedError(job.job_id, str(job.status) or "failed", job.error or "", job.error_code)
+    request_id = job.raw.get("request_id")
+    return error.with_context(request_id=request_id if isinstance(request_id, str) else None)
+
+
+def _new_id() -> str:
+    from .sending import new_request_id  # noqa: PLC0415 - needs aiohttp
+
+    return new_request_id()

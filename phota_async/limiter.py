@@ -1,0 +1,197 @@
+"""The brake that all calls of a client share: calls at once, calls a second, bytes in flight, one pause for all."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
+
+PAID, FREE = 0, 1  # priorities: a poll never goes before a call that waits to be paid for
+
+
+class LimiterStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a limiter is doing."""
+
+    running: int
+    """Calls that hold a place."""
+    waiting: int
+    """Calls that wait for one."""
+    max_concurrency: int
+    bytes_in_flight: int
+    """Bytes of bodies that were reserved and not given back."""
+    paused_for: float
+    """Seconds until the pause that the service asked for ends; 0 when there is none."""
+
+
+class Limiter:
+    """Bound the calls of one or more clients.
+
+    Usage::
+
+        limiter = Limiter(8, rate=5, max_bytes=256 * 2**20)
+        client = PhotaClient(limiter=limiter)
+
+    Whoever waits longest goes first, paid calls before free ones. It can serve several event loops one after
+    the other, but only one at a time. Time is the running loop's.
+
+    Args:
+        max_concurrency: Calls at once.
+        rate: Calls a second; ``None`` for no limit. Up to ``rate`` calls may start in one burst.
+        max_bytes: Bytes of photos in flight, both ways; ``None`` for no limit. One body larger than all of it
+            may go when nothing else is under way.
+    """
+
+    def __init__(
+        self,
+        max_concurrency: int = 64,
+        *,
+        rate: float | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        for name, value in (("max_concurrency", max_concurrency), ("rate", rate), ("max_bytes", max_bytes)):
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name}: expected more than 0, got {value!r}")
+        self.max_concurrency = max_concurrency
+        self.rate = rate
+        self.max_bytes = max_bytes
+        self._running = 0
+        self._bytes = 0
+        self._queues: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
+        self._byte_queue: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._rates: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncLimiter] = WeakKeyDictionary()
+        self._pauses: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
+
+    async def acquire(self, priority: int = PAID) -> None:
+        """Wait for a place, the rate and the end of a pause; `release` gives the place back."""
+        await self._take_place(priority)
+        try:
+            await self._wait_for_time()
+        except BaseException:
+            self.release()
+            raise
+
+    def acquire_nowait(self) -> bool:
+        """Take a place if one is free at once and nobody waits; says whether it did. Ignores rate and pause."""
+        if self._running >= self.max_concurrency or any(self._queues):
+            return False
+        self._running += 1
+        return True
+
+    def release(self) -> None:
+        """Give a place back; it goes straight to whoever waits longest."""
+        for queue in self._queues:
+            while queue:
+                waiter = queue.popleft()
+                if not waiter.done():
+                    waiter.set_result(None)
+                    return
+        self._running -= 1
+
+    @asynccontextmanager
+    async def reserve(self, size: int) -> AsyncIterator[None]:
+        """Hold ``size`` bytes of ``max_bytes`` while a body is under way; waits, first come first served."""
+        if self.max_bytes is None or size <= 0:
+            yield
+            return
+        await self._take_bytes(size)
+        try:
+            yield
+        finally:
+            self._bytes -= size
+            self._wake_bytes()
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody start for so many seconds, since the service asked for it; never shortens a pause."""
+        loop = asyncio.get_running_loop()
+        self._pauses[loop] = max(self._pauses.get(loop, 0.0), loop.time() + seconds)
+
+    def statistics(self) -> LimiterStatistics:
+        """Return a snapshot."""
+        return LimiterStatistics(
+            running=self._running,
+            waiting=self._waiting(),
+            max_concurrency=self.max_concurrency,
+            bytes_in_flight=self._bytes,
+            paused_for=self._paused_for(),
+        )
+
+    def __repr__(self) -> str:
+        pause = self._paused_for()
+        paused = f", paused for {pause:.1f} s" if pause else ""
+        return f"<Limiter {self._running}/{self.max_concurrency} running, {self._waiting()} waiting{paused}>"
+
+    async def _take_place(self, priority: int) -> None:
+        if self.acquire_nowait():
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._queues[priority].append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self.release()  # the place had been handed over in the same moment
+            else:
+                waiter.cancel()
+            raise
+
+    async def _wait_for_time(self) -> None:
+        while pause := self._paused_for():
+            await asyncio.sleep(pause)
+        if self.rate is not None:
+            await self._rate_of_this_loop(self.rate).acquire()
+
+    async def _take_bytes(self, size: int) -> None:
+        if not self._byte_queue and self._fits(size):
+            self._bytes += size
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._byte_queue.append((size, waiter))
+        try:
+            await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self._bytes -= size
+            waiter.cancel()
+            self._wake_bytes()
+            raise
+
+    def _fits(self, size: int) -> bool:
+        return self._bytes == 0 or self._bytes + size <= (self.max_bytes or 0)
+
+    def _wake_bytes(self) -> None:
+        while self._byte_queue:
+            size, waiter = self._byte_queue[0]
+            if not waiter.done():
+                if not self._fits(size):
+                    return
+                self._bytes += size
+                waiter.set_result(None)
+            self._byte_queue.popleft()
+
+    def _waiting(self) -> int:
+        waiters = [*self._queues[PAID], *self._queues[FREE], *(waiter for _, waiter in self._byte_queue)]
+        return sum(not waiter.done() for waiter in waiters)
+
+    def _paused_for(self) -> float:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # asked from outside of a loop, by repr
+            return 0.0
+        return max(0.0, self._pauses.get(loop, 0.0) - loop.time())
+
+    def _rate_of_this_loop(self, rate: float) -> "AsyncLimiter":
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - only who sets a rate pays for the import
+
+        loop = asyncio.get_running_loop()
+        if loop not in self._rates:
+            # AsyncLimiter counts in its own period: below one call a second the period grows instead
+            self._rates[loop] = AsyncLimiter(rate, 1) if rate >= 1 else AsyncLimiter(1, 1 / rate)
+        return self._rates[loop]

@@ -1,0 +1,69 @@
+"""Where ``save_to=`` puts the pictures of one request. Judged before anything is sent."""
+
+import os
+from pathlib import Path
+
+from .. import threads
+from ..errors import InputError, PhotaError
+from ..results import OutputImage
+from .files import Exists, PartFile, check_exists
+from .formats import KNOWN_SUFFIXES, SUFFIXES, file_name, sniff
+from .sinks import FileSink
+
+
+class Destination:
+    """A directory and the names in it.
+
+    A directory gets ``edit-1.jpg``, ``edit-2.jpg``, ...; a path gives the name of the first picture, and the
+    others are numbered behind it.
+    """
+
+    def __init__(self, save_to: Path, operation: str, exists: Exists) -> None:
+        check_exists(exists)
+        self.exists = exists
+        is_directory = save_to.is_dir() or (not save_to.suffix and not save_to.exists())
+        self.directory = save_to if is_directory else save_to.parent
+        self._name = f"{operation}-1" if is_directory else save_to.name
+
+    def name(self, index: int) -> str:
+        """Return the name of picture ``index``, counted from 0; its suffix is settled by its bytes."""
+        if index == 0:
+            return self._name
+        stem, suffix = os.path.splitext(self._name)
+        suffix = suffix if suffix.lower() in KNOWN_SUFFIXES else ""
+        stem = self._name if not suffix else stem
+        return f"{stem.removesuffix('-1')}-{index + 1}{suffix}"
+
+    def sink(self, index: int) -> FileSink:
+        """Return the sink of picture ``index``."""
+        return FileSink(self.directory, self.name(index))
+
+    async def check(self, count: int, output_format: str) -> None:
+        """Raise `InputError` when a name is taken or nothing can be written here: nothing was paid for yet."""
+        await threads.run(self._check, count, output_format)
+
+    async def publish(self, sink: FileSink, index: int, url: str | None = None) -> OutputImage:
+        """Give a whole picture its name. It is paid for: a name that was taken meanwhile is numbered."""
+        exists: Exists = "number" if self.exists == "error" else self.exists
+        path = await sink.publish(exists)
+        return OutputImage(url=url, path=path, size=sink.size, image_format=sniff(sink.head), place=index)
+
+    def _check(self, count: int, output_format: str) -> None:
+        image_format = output_format if output_format in SUFFIXES else "jpg"
+        for index in range(count if self.exists == "error" else 0):
+            target = self.directory / file_name(self.name(index), image_format)
+            if os.path.lexists(target):
+                raise InputError(f"save_to: {target} exists").with_context(
+                    hint='exists="number" or exists="replace" changes this'
+                )
+        PartFile(self.directory, self._name).discard()
+
+
+def make_destination(save_to: Path, operation: str, exists: Exists) -> Destination:
+    """Look at a path and return the destination it means."""
+    try:
+        return Destination(save_to, operation, exists)
+    except PhotaError:
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"save_to: {getattr(error, 'strerror', None) or error}") from None

@@ -1,0 +1,178 @@
+"""Fetch pictures from signed links: without the key, bounded, checked, and begun again where a line broke."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import urljoin
+
+import aiohttp
+from yarl import URL
+
+from ..config import ClientConfig
+from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
+from ..retry import decide
+from .addresses import check_link, show_link
+from .formats import sniff
+from .sinks import Sink
+
+MAX_REDIRECTS = 3
+GONE = frozenset({401, 403, 404, 410})  # what storage services answer for an expired link
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PARTIAL, OK = 206, 200
+
+OpenSession = Callable[[], Awaitable[aiohttp.ClientSession]]
+
+
+class Downloader:
+    """Fetches links for one client, through a session that never sees the key."""
+
+    def __init__(self, open_session: OpenSession, config: ClientConfig, *, allow_private: bool) -> None:
+        self._open_session = open_session
+        self._config = config
+        self._allow_private = allow_private
+
+    async def fetch(self, url: str, sink: Sink, *, deadline: float | None = None) -> None:
+        """Download one picture into a sink, whole.
+
+        Raises:
+            DownloadError: The link is refused or has expired (`status` says how), leads where it must not,
+                is too big, or holds no picture.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._config.timeout if deadline is None else deadline
+        transfer = _Transfer(self, url, sink, end)
+        attempt = 0
+        while True:
+            attempt += 1
+            failure = await transfer.attempt()
+            if failure is None:
+                return
+            delay = decide(self._config.retry, attempt, failure, "free") if failure.retryable else None
+            if delay is None or loop.time() + delay >= end:
+                raise _as_download_error(failure, url, attempt)
+            await asyncio.sleep(delay)
+
+
+class _Transfer:
+    """One picture on its way, over as many connections as it takes."""
+
+    def __init__(self, owner: Downloader, url: str, sink: Sink, deadline: float) -> None:
+        self._owner = owner
+        self._url = url
+        self._sink = sink
+        self._deadline = deadline
+        self._version: str | None = None  # ETag: a rest is only asked for of the same bytes
+        self._total: int | None = None
+
+    async def attempt(self) -> PhotaError | None:
+        """Fetch what is missing; errors that another attempt may cure are returned, others raised."""
+        failure: PhotaError | None = None
+        try:
+            await self._follow()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            reason = getattr(getattr(error, "os_error", error), "strerror", None)
+            failure = ConnectError(show_link(self._url), reason or type(error).__name__)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = ResponseLostError(f"GET {show_link(self._url)}", type(error).__name__)
+            failure.retryable, failure.charged = True, "no"
+        except _Busy as busy:
+            failure = busy.error
+        return failure
+
+    async def _follow(self) -> None:
+        url = self._url
+        for _ in range(MAX_REDIRECTS + 1):
+            check_link(url, allow_private=self._owner._allow_private)  # noqa: SLF001 - one class in two
+            async with await self._get(url) as response:
+                if response.status not in REDIRECTS:
+                    await self._receive(response)
+                    return
+                url = urljoin(url, response.headers.get("Location", ""))
+        raise DownloadError(show_link(self._url), f"expected at most {MAX_REDIRECTS} redirects, got more")
+
+    async def _get(self, url: str) -> aiohttp.ClientResponse:
+        config = self._owner._config  # noqa: SLF001
+        session = await self._owner._open_session()  # noqa: SLF001
+        headers = {"Accept-Encoding": "identity"}
+        if self._sink.size and self._version:
+            headers |= {"Range": f"bytes={self._sink.size}-", "If-Range": self._version}
+        return await session.get(
+            URL(url, encoded=True),  # a signed link must stay letter for letter as it is
+            headers=headers,
+            allow_redirects=False,
+            proxy=config.proxy,
+            timeout=aiohttp.ClientTimeout(
+                total=max(0.001, self._deadline - asyncio.get_running_loop().time()),
+                connect=config.connect_timeout,
+                sock_connect=config.connect_timeout,
+                sock_read=config.download_timeout,
+            ),
+        )
+
+    async def _receive(self, response: aiohttp.ClientResponse) -> None:
+        self._check_status(response)
+        sink, limit = self._sink, self._owner._config.max_image_bytes  # noqa: SLF001
+        if response.status == PARTIAL and not self._continues(response):
+            raise DownloadError(show_link(self._url), "expected the rest of the picture, got another part")
+        if response.status != PARTIAL:
+            await self._begin(response)
+        if self._total is not None and self._total > limit:
+            raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got {self._total}")
+        async for chunk in response.content.iter_any():
+            sink.write(chunk)
+            if sink.size > limit:
+                raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")
+            await sink.flush()
+        self._check_whole()
+        await sink.flush(everything=True)
+        sink.close()
+
+    async def _begin(self, response: aiohttp.ClientResponse) -> None:
+        await self._sink.restart()
+        tag = response.headers.get("ETag", "")
+        self._version = tag if tag and not tag.startswith("W/") else None  # weak tags promise no equal bytes
+        self._total = response.content_length
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise DownloadError(show_link(self._url), "expected a picture as it is, got a packed one")
+
+    def _continues(self, response: aiohttp.ClientResponse) -> bool:
+        return response.headers.get("Content-Range", "").startswith(f"bytes {self._sink.size}-")
+
+    def _check_status(self, response: aiohttp.ClientResponse) -> None:
+        status = response.status
+        if status in (OK, PARTIAL):
+            return
+        error = DownloadError(show_link(self._url), f"HTTP {status}")
+        error.status = status
+        if status in BUSY:
+            lost = ResponseLostError(f"GET {show_link(self._url)}", f"HTTP {status}")
+            raise _Busy(lost.with_context(retryable=True, charged="no", status=status))
+        if status in GONE:
+            error.hint = "the link has expired or was revoked; links live 24 hours"
+        raise error
+
+    def _check_whole(self) -> None:
+        """Compare what came with what was promised, and look whether it is a picture at all."""
+        if self._total is not None and self._sink.size != self._total:
+            raise aiohttp.ClientPayloadError("short")
+        if sniff(self._sink.head) is None:
+            what = "an HTML page" if self._sink.head.lstrip()[:1] == b"<" else "something else"
+            raise DownloadError(show_link(self._url), f"expected a picture, got {what}")
+
+
+class _Busy(Exception):  # noqa: N818 - a signal inside this module
+    """The storage asks to come back later."""
+
+    def __init__(self, error: PhotaError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _as_download_error(failure: PhotaError, url: str, attempts: int) -> DownloadError:
+    error = DownloadError(show_link(url), getattr(failure, "reason", "") or type(failure).__name__)
+    return error.with_context(
+        retryable=True,
+        attempts=attempts,
+        status=getattr(failure, "status", None),
+        hint="try again: what was bought is still there",
+    )

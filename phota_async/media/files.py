@@ -1,0 +1,177 @@
+"""Write files so that nobody ever sees a half-written one, and no existing one is overwritten unless told.
+
+A file is written beside its final name, fsynced, and linked into place: linking refuses an existing name in
+one step, which checking first cannot. Everything here blocks and is run in threads.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..errors import DownloadError, InputError, PhotaError
+
+Exists = Literal["error", "number", "replace"]
+EXISTS = ("error", "number", "replace")
+MAX_PIECES = 512  # writev takes at most IOV_MAX pieces: 1024 on Linux, less elsewhere
+MAX_NUMBER = 10_000
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+class PartFile:
+    """A file in the making, ``.NAME.RANDOM.part`` beside its final place.
+
+    The lock is for cancellation: a task that is cut off while a thread writes calls `discard`, which waits for
+    that write instead of closing the file under it.
+    """
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._lock = threading.Lock()
+        self._path = directory / f".{name[:100]}.{secrets.token_hex(6)}.part"
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
+        with translated(directory / name):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, flags, 0o666)
+        self._open = True
+        self.size = 0
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Append pieces without joining them."""
+        with self._lock, translated(self._path):
+            if self._open:
+                _write_all(self._descriptor, pieces)
+                self.size += sum(map(len, pieces))
+
+    def truncate(self) -> None:
+        """Begin again from nothing."""
+        with self._lock, translated(self._path):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            self.size = 0
+
+    def publish(self, target: Path, exists: Exists) -> Path:
+        """Make the file durable and give it its name; returns the name it got."""
+        with self._lock, translated(target):
+            os.fsync(self._descriptor)
+            self._close()
+            try:
+                return _put_in_place(self._path, target, exists)
+            finally:
+                with contextlib.suppress(OSError):
+                    self._path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Close and remove the file unless it was published; safe to call at any time."""
+        with self._lock:
+            if self._open:
+                self._close()
+                with contextlib.suppress(OSError):
+                    self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        self._open = False
+        os.close(self._descriptor)
+
+
+def write_file(target: Path, pieces: Sequence[bytes], exists: Exists) -> Path:
+    """Write a whole file and return its path."""
+    part = PartFile(target.parent, target.name)
+    try:
+        part.write(pieces)
+        return part.publish(target, exists)
+    finally:
+        part.discard()
+
+
+def check_exists(exists: str) -> None:
+    """Raise `InputError` when ``exists`` is not one of its words."""
+    if exists not in EXISTS:
+        raise InputError(f"exists: expected {' or '.join(EXISTS)}, got {exists!r}")
+
+
+class translated:  # noqa: N801 - reads as a word: with translated(path)
+    """Turn an ``OSError`` about a path into an error of ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (OSError, ValueError)) and not isinstance(error, PhotaError):
+            raise storage_error(self._path, error) from None
+
+
+def storage_error(path: Path, error: OSError | ValueError) -> PhotaError:
+    """Return our error for a file that cannot be written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    number = getattr(error, "errno", None)
+    if number in FULL_DISK:
+        return DownloadError(str(path), reason).with_context(
+            charged="unknown",
+            hint="free some space; links live 24 hours and jobs can be asked for again",
+        )
+    hint = 'exists="number" or exists="replace" changes this' if number == errno.EEXIST else ""
+    return InputError(f"cannot write {path}: {reason}").with_context(hint=hint)
+
+
+def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:
+    for start in range(0, len(pieces), MAX_PIECES):
+        views = [memoryview(piece) for piece in pieces[start : start + MAX_PIECES] if piece]
+        while views:
+            written = (
+                os.writev(descriptor, views) if hasattr(os, "writev") else os.write(descriptor, views[0])
+            )
+            while views and written >= len(views[0]):
+                written -= len(views.pop(0))
+            if views and written:
+                views[0] = views[0][written:]
+
+
+def _put_in_place(part: Path, target: Path, exists: Exists) -> Path:
+    if exists == "replace":
+        os.replace(part, target)  # noqa: PTH105 - the pathlib twin hides which call is atomic
+    elif exists == "number":
+        target = _first_free(part, target)
+    else:
+        _link(part, target)
+    _sync_directory(target.parent)
+    return target
+
+
+def _first_free(part: Path, target: Path) -> Path:
+    for number in range(1, MAX_NUMBER):
+        candidate = target if number == 1 else target.with_name(f"{target.stem}-{number}{target.suffix}")
+        with contextlib.suppress(FileExistsError):
+            _link(part, candidate)
+            return candidate
+    raise FileExistsError(errno.EEXIST, f"{MAX_NUMBER} files of this name exist")
+
+
+def _link(part: Path, target: Path) -> None:
+    """Give a file its name, failing when the name is taken."""
+    try:
+        os.link(part, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # no hard links here (FAT, some shares): check, then rename
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "File exists") from None
+        os.replace(part, target)  # noqa: PTH105
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the name durable too; Windows cannot open directories, and has no need to."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

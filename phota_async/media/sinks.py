@@ -1,0 +1,144 @@
+"""Where decoded pictures go while they arrive: memory, or a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from .. import threads
+from .files import Exists, PartFile
+from .formats import HEAD, file_name, sniff
+
+BATCH = 2**20  # bytes gathered before a thread writes them: fewer hops, little memory
+
+
+class Sink(Protocol):
+    """Takes one picture, piece by piece."""
+
+    size: int
+
+    @property
+    def head(self) -> bytes:
+        """The picture's first 32 bytes."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Take a piece; quick, since it is called between two reads from the network."""
+        ...
+
+    def close(self) -> None:
+        """The picture is whole."""
+        ...
+
+    async def flush(self, *, everything: bool = False) -> None:
+        """Move gathered pieces on when there are enough of them."""
+        ...
+
+    async def restart(self) -> None:
+        """Forget what came so far."""
+        ...
+
+    def discard(self) -> None:
+        """Drop the picture, unless it was kept."""
+        ...
+
+
+class MemorySink:
+    """Keeps a picture as a rope of pieces: joining them costs more than all the decoding."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+
+    @property
+    def head(self) -> bytes:
+        """The picture's first bytes."""
+        return first_bytes(self.pieces)
+
+    def write(self, data: bytes) -> None:
+        """Keep a piece."""
+        self.pieces.append(data)
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Nothing to do: the pieces are the picture."""
+
+    async def flush(self, *, everything: bool = False) -> None:
+        """Nothing to do: memory is where they stay."""
+
+    async def restart(self) -> None:
+        """Forget the pieces."""
+        self.pieces.clear()
+        self.size = 0
+
+    def discard(self) -> None:
+        """Forget the pieces."""
+        self.pieces.clear()
+
+
+class FileSink:
+    """Writes a picture beside its final name and publishes it when it is whole."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory = directory
+        self._name = name
+        self._part: PartFile | None = None
+        self._pieces: list[bytes] = []
+        self._gathered = 0
+        self.size = 0
+        self._head = b""
+
+    @property
+    def head(self) -> bytes:
+        """The picture's first bytes."""
+        return self._head
+
+    def write(self, data: bytes) -> None:
+        """Gather a piece."""
+        if len(self._head) < HEAD:
+            self._head = (self._head + data[:HEAD])[:HEAD]
+        self._pieces.append(data)
+        self._gathered += len(data)
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Nothing to do: `publish` finishes the file."""
+
+    async def flush(self, *, everything: bool = False) -> None:
+        """Write what was gathered, once it is worth a thread."""
+        if self._gathered < BATCH and not everything:
+            return
+        pieces, self._pieces, self._gathered = self._pieces, [], 0
+        await threads.run(self._write, pieces)
+
+    async def restart(self) -> None:
+        """Empty the file."""
+        self._pieces, self._gathered, self.size, self._head = [], 0, 0, b""
+        if self._part is not None:
+            await threads.run(self._part.truncate)
+
+    async def publish(self, exists: Exists) -> Path:
+        """Give the whole file its final name, with the suffix of its bytes, and return it."""
+        await self.flush(everything=True)
+        assert self._part is not None  # noqa: S101 - flush made it
+        target = self._directory / file_name(self._name, sniff(self.head))
+        return await threads.run(self._part.publish, target, exists)
+
+    def discard(self) -> None:
+        """Remove the file unless it was published."""
+        if self._part is not None:
+            self._part.discard()
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        if self._part is None:
+            self._part = PartFile(self._directory, self._name)
+        self._part.write(pieces)
+
+
+def first_bytes(pieces: Sequence[bytes]) -> bytes:
+    """Return the first 32 bytes of a rope."""
+    head = b""
+    for piece in pieces:
+        head += piece[: HEAD - len(head)]
+        if len(head) >= HEAD:
+            break
+    return head

@@ -1,0 +1,236 @@
+"""Trained people and pets: create, list, follow, look at, delete."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from .answers import read_profile, read_profile_id, read_profiles
+from .errors import DecodeError, NotFoundError, PhotaError, StatusError, TrainingError
+from .events import ProfileChanged
+from .media.formats import sniff
+from .media.sinks import MemorySink
+from .models import Profile, ProfileStatus
+from .protocol import Call, create_profile_call, list_profiles_call, profile_call
+from .results import OutputImage
+from .retry import parse_retry_after
+from .validation import check_tag, check_training, fail
+from .watch import Follower, Watch, follow_one, steady
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .client import PhotaClient
+
+WAIT = 3600.0  # seconds; a training takes about 20 minutes: https://docs.photalabs.com/guides/profiles
+INTERVAL = 15.0  # seconds; the guide says 10 to 30
+MAX_REDIRECTS = 3
+FIRST_REDIRECT, LAST_REDIRECT = 300, 399
+
+
+class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference between two looks at a profile."""
+
+    profile_id: str
+    previous: ProfileStatus | None
+    """The status before; ``None`` at the first look."""
+    status: ProfileStatus | None
+    """The status now; ``None`` when the profile vanished."""
+    message: str = ""
+    """The service's reason of an ERROR, or ``""``."""
+    error: PhotaError | None = None
+    """Why the profile cannot be followed any more."""
+
+
+class Profiles:
+    """``client.profiles``. Source: https://docs.photalabs.com/guides/profiles."""
+
+    def __init__(self, client: "PhotaClient") -> None:
+        self._client = client
+
+    async def create(
+        self,
+        image_urls: Sequence[str],
+        *,
+        tag: str | None = None,
+        training_tier: str = "standard",
+        timeout: float | None = None,
+        validate: bool = True,
+    ) -> str:
+        """Create a profile and start its training, which takes about 20 minutes.
+
+        It is charged and cannot be repeated safely: give each profile a tag of its own, so that it can be
+        found after a lost answer.
+
+        Args:
+            image_urls: Links that the service can reach: 10 to 50 for ``standard``, 5 to 10 for ``fast``.
+            tag: Your label, 1 to 128 characters, which cannot be changed later.
+            training_tier: ``"standard"`` or ``"fast"``.
+            timeout: Seconds for the call; ``None`` uses the client's.
+            validate: Whether these limits are checked here.
+
+        Returns:
+            The profile's id.
+
+        Raises:
+            ResponseLostError: It may exist and be charged: look with ``list(tag=...)`` first.
+            BadRequestError: No subject was found in the photos (400).
+
+        Source: https://docs.photalabs.com/api/profiles/add-profile
+        """
+        urls = _check_urls(image_urls)
+        if validate:
+            check_training(urls, training_tier)
+            if tag is not None:
+                check_tag(tag)
+        call = create_profile_call(urls, tag=tag, training_tier=training_tier)
+        deadline = self._client._deadline(timeout)  # noqa: SLF001 - one package
+        return read_profile_id(await self._json(call, deadline))
+
+    async def list(self, tag: str | None = None) -> "list[Profile]":
+        """Return all profiles of the account, or those with a tag.
+
+        Source: https://docs.photalabs.com/api/profiles/get-profile-ids
+        """
+        if tag is not None:
+            check_tag(tag)
+        return read_profiles(await self._json(list_profiles_call(tag)))
+
+    async def status(self, profile_id: str) -> Profile:
+        """Ask once where a profile stands.
+
+        Raises:
+            NotFoundError: There is no such profile.
+
+        Source: https://docs.photalabs.com/api/profiles/get-profile-status
+        """
+        profile, _ = await self._look(profile_id)
+        return profile
+
+    async def wait(self, profile_id: str, *, timeout: float = WAIT, interval: float = INTERVAL) -> Profile:
+        """Wait until a profile is READY. Cancelling the wait never stops the training.
+
+        Args:
+            profile_id: The profile.
+            timeout: Seconds.
+            interval: Seconds between two looks; any positive number is honoured.
+
+        Raises:
+            TrainingError: It ended in ERROR or INACTIVE.
+            DeadlineError: It is not READY in time; wait again.
+        """
+        deadline = self._client._deadline(timeout)  # noqa: SLF001
+        follower = Follower(profile_id, self._look, steady(interval))
+        profile = await follow_one(follower, _is_done, deadline, f"profile {profile_id}")
+        if profile.status.is_failure:
+            raise TrainingError(profile.profile_id, str(profile.status), profile.message)
+        return profile
+
+    def watch(
+        self, profile_ids: Iterable[str], *, interval: float = INTERVAL
+    ) -> Watch[Profile, ProfileChange]:
+        """Follow many profiles; see `Watch`. Any positive ``interval`` in seconds is honoured."""
+        pace = steady(interval)
+        return Watch(profile_ids, self._look, lambda: pace, self._to_change, _is_done)
+
+    async def picture(self, profile_id: str) -> OutputImage:
+        """Return the picture that the service chose for a profile.
+
+        Raises:
+            NotFoundError: There is no such profile, or no picture yet: it may not exist before READY.
+
+        Source: https://docs.photalabs.com/api-reference/introduction
+        """
+        call = profile_call(profile_id, "profile_picture")
+        call = msgspec.structs.replace(call, may_redirect=True)
+        for _ in range(MAX_REDIRECTS):
+            got = await self._send(call, self._receive_picture)
+            if isinstance(got, bytes):
+                return OutputImage(pieces=(got,))
+            target = urljoin(self._client._transport.address(call), got)  # noqa: SLF001
+            if not self._is_ours(target):
+                return await self._download(target)
+            call = msgspec.structs.replace(call, address=target)
+        raise StatusError(FIRST_REDIRECT, f"expected at most {MAX_REDIRECTS} redirects, got more")
+
+    async def delete(self, profile_id: str) -> None:
+        """Delete a profile with all its data, for good. A profile that is gone already is a success.
+
+        Raises:
+            NotFoundError: There was no such profile at the first try.
+
+        Source: https://docs.photalabs.com/api/profiles/delete-profile
+        """
+
+        async def receive(response: "aiohttp.ClientResponse") -> None:
+            await response.read()
+
+        try:
+            await self._send(profile_call(profile_id, method="DELETE"), receive)
+        except NotFoundError as error:
+            if error.attempts <= 1:  # later, an earlier attempt did it and its answer was lost
+                raise
+
+    async def _look(self, profile_id: str) -> tuple[Profile, float | None]:
+        async def receive(response: "aiohttp.ClientResponse") -> tuple[Profile, float | None]:
+            profile = read_profile(await self._read(response), profile_id=profile_id)
+            return profile, parse_retry_after(
+                response.headers.get("Retry-After"), response.headers.get("Date"), 0.0
+            )
+
+        seen: tuple[Profile, float | None] = await self._send(profile_call(profile_id, "status"), receive)
+        return seen
+
+    async def _json(self, call: Call, deadline: float | None = None) -> dict[str, Any]:
+        data: dict[str, Any] = await self._send(call, self._read, deadline)
+        return data
+
+    async def _send(self, call: Call, receive: Any, deadline: float | None = None) -> Any:
+        self._client._check_open()  # noqa: SLF001
+        return (await self._client._transport.send(call, receive, deadline=deadline)).value  # noqa: SLF001
+
+    async def _read(self, response: "aiohttp.ClientResponse") -> dict[str, Any]:
+        from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp
+
+        return await read_json(response, self._client.config.max_answer_bytes)
+
+    async def _receive_picture(self, response: "aiohttp.ClientResponse") -> bytes | str:
+        """Return the picture, or where a redirect leads."""
+        from .transport.receive import read_bytes  # noqa: PLC0415 - needs aiohttp
+
+        if FIRST_REDIRECT <= response.status <= LAST_REDIRECT:
+            return response.headers.get("Location", "")
+        data = await read_bytes(response, self._client.config.max_image_bytes)
+        if sniff(data[:32]) is None:
+            raise DecodeError("expected a picture, got something else")
+        return data
+
+    async def _download(self, url: str) -> OutputImage:
+        sink = MemorySink()
+        await self._client._get_downloader().fetch(url, sink)  # noqa: SLF001 - a session without the key
+        return OutputImage(pieces=sink.pieces)
+
+    def _is_ours(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}" == self._client._transport.origin  # noqa: SLF001
+
+    def _to_change(
+        self, profile_id: str, previous: Profile | None, profile: Profile | None, error: PhotaError | None
+    ) -> ProfileChange:
+        before, now = previous.status if previous else None, profile.status if profile else None
+        hooks = self._client._transport.hooks  # noqa: SLF001
+        if hooks and now is not None and before != now:
+            hooks(ProfileChanged(profile_id=profile_id, previous=before, status=now))
+        message = profile.message if profile else ""
+        return ProfileChange(profile_id=profile_id, previous=before, status=now, message=message, error=error)
+
+
+def _is_done(profile: Profile) -> bool:
+    return profile.status.is_terminal
+
+
+def _check_urls(image_urls: object) -> tuple[str, ...]:
+    if isinstance(image_urls, (str, bytes)) or not isinstance(image_urls, Iterable):
+        fail("image_urls", "a list of links", type(image_urls))
+    return tuple(image_urls)

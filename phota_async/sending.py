@@ -1,0 +1,288 @@
+"""Carry out one image request: held open or as a job, into memory or into files."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .answers import read_job
+from .errors import ConfigError, DownloadError, PhotaError, ResponseLostError
+from .events import ImageSaved
+from .media.destination import Destination
+from .media.download import GONE
+from .media.sinks import FileSink, MemorySink, Sink
+from .models import ImageAnswer, Job
+from .pricing import named_subjects
+from .protocol import image_call
+from .requests import AnyRequest
+from .results import ImageResult, OutputImage
+from .transport.receive import read_images
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from .client import PhotaClient
+
+FETCHES_AT_ONCE = 4  # downloads of one result side by side
+
+
+async def send_sync(
+    client: "PhotaClient",
+    request: AnyRequest,
+    destination: Destination | None,
+    deadline: float,
+    *,
+    validate: bool,
+) -> ImageResult:
+    """Hold the request open until the answer has arrived."""
+    config, sinks = client.config, list[Sink]()
+
+    def new_sink(index: int) -> Sink:
+        sinks.append(MemorySink() if destination is None else destination.sink(index))
+        return sinks[-1]
+
+    async def receive(response: "aiohttp.ClientResponse") -> tuple[ImageAnswer, dict[str, Any]]:
+        sinks.clear()
+        limits = {"max_answer": config.max_answer_bytes, "max_image": config.max_image_bytes}
+        return await read_images(response, new_sink, **limits)
+
+    try:
+        call = image_call(request)
+        reply = await client._transport.send(call, receive, deadline=deadline, validate=validate)  # noqa: SLF001
+        answer, data = reply.value
+        if not answer.images and not answer.download_urls and _is_job(data):  # the service took it as a job
+            return await finish_job(client, read_job(data), request, destination, deadline)
+        images = await _received(client, answer, sinks, destination)
+        result = _result(client, request, images, answer, _request_id(data) or reply.request_id)
+        await _fetch(client, result, request, destination, deadline)
+        return result
+    finally:
+        for sink in sinks:
+            if isinstance(sink, FileSink):
+                sink.discard()
+
+
+async def send_as_job(
+    client: "PhotaClient",
+    request: AnyRequest,
+    destination: Destination | None,
+    deadline: float,
+    *,
+    validate: bool,
+    client_request_id: str | None = None,
+    first_sent_at: float | None = None,
+) -> ImageResult:
+    """Submit the request as a job, wait for it and fetch its pictures."""
+    client_request_id = client_request_id or new_request_id()
+    try:
+        job = await client.jobs._submit(  # noqa: SLF001 - one package
+            request,
+            client_request_id=client_request_id,
+            deadline=deadline,
+            validate=validate,
+            first_sent_at=first_sent_at,
+        )
+    except ResponseLostError as error:
+        lost = error
+
+        async def resume() -> ImageResult:
+            check_window(client, lost)
+            return await send_as_job(
+                client,
+                request,
+                destination,
+                client._deadline(None),  # noqa: SLF001
+                validate=validate,
+                client_request_id=client_request_id,
+                first_sent_at=lost.first_sent_at,
+            )
+
+        error.on_resume(resume)
+        raise
+    return await finish_job(client, job, request, destination, deadline)
+
+
+async def finish_job(
+    client: "PhotaClient",
+    job: Job,
+    request: AnyRequest | None,
+    destination: Destination | None,
+    deadline: float,
+) -> ImageResult:
+    """Wait for a job and fetch its pictures to where they shall be."""
+    if not job.is_terminal:
+        job = await client.jobs._until_done(job.job_id, deadline)  # noqa: SLF001
+    answer = job.answer or ImageAnswer()
+    result = _result(client, request, [], answer, _request_id(job.raw), job)
+    await _fetch(client, result, request, destination, deadline)
+    return result
+
+
+def result_of(client: "PhotaClient", job: Job) -> ImageResult:
+    """Return a finished job's result with its links."""
+    return _result(client, None, [], job.answer or ImageAnswer(), _request_id(job.raw), job)
+
+
+def _result(
+    client: "PhotaClient",
+    request: AnyRequest | None,
+    images: Sequence[OutputImage],
+    answer: ImageAnswer,
+    request_id: str | None,
+    job: Job | None = None,
+) -> ImageResult:
+    job_id = job.job_id if job else None
+    fetch = _Fetcher(client, job_id)
+    links = [OutputImage(url=url, place=place, fetch=fetch) for place, url in enumerate(answer.download_urls)]
+    return ImageResult(
+        [*images] or links,
+        known_subjects=answer.known_subjects,
+        request_id=request_id,
+        job_id=job_id,
+        expected=named_subjects(request) if request else (),
+    )
+
+
+async def _received(
+    client: "PhotaClient", answer: ImageAnswer, sinks: Sequence[Sink], destination: Destination | None
+) -> list[OutputImage]:
+    """Return the pictures that came in the answer itself."""
+    images: list[OutputImage] = []
+    for index in answer.images:
+        if not isinstance(index, int):  # null or "": the service sent no picture there
+            continue
+        sink = sinks[index]
+        if isinstance(sink, FileSink) and destination is not None:
+            images.append(await destination.publish(sink, len(images)))
+            _tell_saved(client, images[-1])
+        elif isinstance(sink, MemorySink):
+            images.append(OutputImage(pieces=sink.pieces, place=len(images)))
+    return images
+
+
+async def _fetch(
+    client: "PhotaClient",
+    result: ImageResult,
+    request: AnyRequest | None,
+    destination: Destination | None,
+    deadline: float,
+) -> None:
+    """Download what is still behind links, when the caller wants files or bytes."""
+    wanted = destination is not None or (request is not None and request.response_mode == "bytes")
+    links = [image for image in result.images if image.url and image.size is None]
+    if not wanted or not links:
+        return
+    places = iter(enumerate(links))
+    failures: list[PhotaError] = []
+
+    async def worker() -> None:
+        for place, image in places:
+            try:
+                await _fetch_one(client, image, place, result.job_id, destination, deadline)
+            except PhotaError as error:
+                failures.append(error)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(min(FETCHES_AT_ONCE, len(links))):
+            group.start_soon(worker)
+    if failures:
+        raise failures[0].with_context(**_still_there(result))
+
+
+async def _fetch_one(
+    client: "PhotaClient",
+    image: OutputImage,
+    place: int,
+    job_id: str | None,
+    destination: Destination | None,
+    deadline: float,
+) -> None:
+    fetcher = _Fetcher(client, job_id, deadline)
+    if destination is None:
+        sink = MemorySink()
+        await fetcher(image, sink)
+        image.keep(sink.pieces)
+        return
+    file = destination.sink(place)
+    try:
+        await fetcher(image, file)
+        saved = await destination.publish(file, place, image.url)
+        image.path, image.size = saved.path, saved.size
+        image.keep_format(saved.format)
+        _tell_saved(client, image)
+    finally:
+        file.discard()
+
+
+class _Fetcher:
+    """Downloads an image's link, asking the job for a new one when it has expired."""
+
+    def __init__(self, client: "PhotaClient", job_id: str | None, deadline: float | None = None) -> None:
+        self._client = client
+        self._job_id = job_id
+        self._deadline = deadline
+
+    async def __call__(self, image: OutputImage, sink: Sink) -> None:
+        downloader = self._client._get_downloader()  # noqa: SLF001
+        expired: DownloadError | None = None
+        try:
+            await downloader.fetch(image.url or "", sink, deadline=self._deadline)
+        except DownloadError as error:
+            if error.status not in GONE or self._job_id is None:
+                raise
+            expired = error
+        if expired is not None:
+            image.url = await self._fresh_link(image, expired)
+            await sink.restart()
+            await downloader.fetch(image.url, sink, deadline=self._deadline)
+
+    async def _fresh_link(self, image: OutputImage, expired: DownloadError) -> str:
+        job = await self._client.jobs.get(self._job_id or "")
+        links = job.answer.download_urls if job.answer else ()
+        if image.place >= len(links):
+            raise expired.with_context(hint="the link has expired and the job gives no new one")
+        return links[image.place]
+
+
+def check_window(client: "PhotaClient", error: ResponseLostError) -> None:
+    """Raise `ConfigError` when the service may have forgotten the id, so that asking again could pay twice."""
+    import time  # noqa: PLC0415 - wall clock: the first attempt may lie in another process
+
+    age = 0.0 if error.first_sent_at is None else time.time() - error.first_sent_at
+    guard = client.config.retry.resend_guard
+    if age > guard:
+        raise ConfigError(
+            f"it was first sent {age:.0f} s ago; after {guard:.0f} s the service may have forgotten its id"
+        )
+
+
+def new_request_id() -> str:
+    """Return a new ``client_request_id``: a UUID, 36 characters of a safe alphabet."""
+    import uuid  # noqa: PLC0415 - costs 4 ms at import, and only jobs need it
+
+    return str(uuid.uuid4())
+
+
+def _tell_saved(client: "PhotaClient", image: OutputImage) -> None:
+    hooks = client._transport.hooks  # noqa: SLF001
+    if hooks:
+        hooks(ImageSaved(path=str(image.path), size=image.size or 0))
+
+
+def _still_there(result: ImageResult) -> dict[str, Any]:
+    if result.job_id is None:
+        return {"charged": "unknown"}
+    return {
+        "charged": "unknown",
+        "job_id": result.job_id,
+        "hint": f"client.jobs.wait({result.job_id!r}) fetches it again",
+    }
+
+
+def _is_job(data: dict[str, Any]) -> bool:
+    return isinstance(data.get("job_id"), str)
+
+
+def _request_id(data: Any) -> str | None:
+    value = data.get("request_id")
+    return value if isinstance(value, str) and value else None

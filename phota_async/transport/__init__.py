@@ -1,0 +1,1 @@
+"""Send calls to the service over aiohttp: pools, bodies, answers, attempts."""

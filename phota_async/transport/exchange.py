@@ -1,0 +1,340 @@
+"""Send one call: attempts under one deadline, the limiter, retries by the law of `retry`, errors of ours only."""
+
+import asyncio
+import logging
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from .. import __version__
+from ..answers import error_from
+from ..config import ClientConfig, Secret, is_loopback
+from ..errors import (
+    AuthenticationError,
+    DeadlineError,
+    DecodeError,
+    PhotaError,
+    ResponseLostError,
+    StatusError,
+    TransportError,
+)
+from ..events import AttemptFailed, Deprecated, Hooks, RequestFinished, RequestStarted, Throttled
+from ..limiter import FREE, PAID, Limiter
+from ..media.sources import Source, measure
+from ..protocol import Call
+from ..retry import Fault, RetryBudget, decide, fault_of
+from .failures import lost, silence, translate
+from .pools import Pools, PoolSet
+from .receive import Receive, read_error_body
+from .upload import StreamedBody, photo_size
+
+T = TypeVar("T")
+logger = logging.getLogger("phota_async")
+
+SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
+DEPRECATION = "X-Phota-Deprecation-Date"
+_deprecations_told: set[str] = set()  # once a process and date
+
+
+class Reply(msgspec.Struct, Generic[T], frozen=True):
+    """A successful answer."""
+
+    value: T
+    request_id: str | None
+    attempts: int
+    status: int
+    retry_after: float | None = None
+
+
+class Transport:
+    """Sends calls for one client."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        secret: Secret,
+        config: ClientConfig,
+        limiter: Limiter,
+        session: aiohttp.ClientSession | None,
+        hooks: Hooks,
+    ) -> None:
+        parts = urlsplit(base_url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        private = config.allow_private_downloads
+        self.allow_private = is_loopback(parts.hostname or "") if private is None else private
+        self.base_url = base_url
+        self.config = config
+        self.limiter = limiter
+        self.hooks = hooks
+        self.budget = RetryBudget(config.retry)
+        self.pools = PoolSet(config, session, allow_private=self.allow_private)
+        self._secret = secret
+        self._urls: dict[str, URL] = {}  # parsing an address costs as much as the rest of a small call
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await self.pools.aclose()
+
+    async def send(
+        self,
+        call: Call,
+        receive: Receive[T],
+        *,
+        deadline: float | None = None,
+        validate: bool = True,
+        first_sent: float | None = None,
+    ) -> Reply[T]:
+        """Send a call until it succeeds, or the law, the budget or the deadline says stop.
+
+        Args:
+            call: What to send.
+            receive: Reads a successful answer.
+            deadline: The running loop's time at which everything ends; ``None`` uses the config's timeout.
+            validate: Whether photos must look like pictures.
+            first_sent: Unix time at which this job was sent for the first time, in this process or another.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        if deadline is None:
+            deadline = begun + (self.config.free_timeout if call.kind == "free" else self.config.timeout)
+        parts = None if call.body is None else await measure(call.body, validate=validate)
+        sending: _Sending[T] = _Sending(self, call, parts, deadline, first_sent)
+        if self.hooks:
+            self.hooks(RequestStarted(route=call.route))
+        reply = await sending.run(receive)
+        if self.hooks:
+            self.hooks(
+                RequestFinished(
+                    route=call.route,
+                    seconds=loop.time() - begun,
+                    attempts=reply.attempts,
+                    request_id=reply.request_id,
+                )
+            )
+        return reply
+
+    def url(self, call: Call) -> URL:
+        """Return a call's address; ids are percent-encoded already and must stay as they are."""
+        if call.address is not None:
+            return URL(call.address, encoded=True)
+        url = self._urls.get(call.path)
+        if url is None:
+            if len(self._urls) >= 1024:  # ids come and go
+                self._urls.clear()
+            url = self._urls[call.path] = URL(self.base_url + call.path, encoded=True)
+        return url.with_query(call.query) if call.query else url
+
+    def address(self, call: Call) -> str:
+        """Return a call's address as text."""
+        return str(self.url(call))
+
+    async def headers(self, *, anew: bool = False) -> Mapping[str, str]:
+        """Return a call's headers. They hold the key: never keep them in a variable that an error could show."""
+        return {
+            **self.config.headers,
+            "X-API-Key": await self._secret.get(anew=anew),
+            "User-Agent": f"phota-async/{__version__}",
+            "Accept-Encoding": "identity",  # unpacking costs ten times what base64 costs
+        }
+
+    @property
+    def can_renew_key(self) -> bool:
+        """Whether the key may be another one when it is asked for again."""
+        return self._secret.can_change
+
+    def note(self, call: Call, response: aiohttp.ClientResponse) -> None:
+        """Pass on what an answer's headers announce."""
+        date = response.headers.get(DEPRECATION)
+        if not date:
+            return
+        if self.hooks:
+            self.hooks(Deprecated(route=call.route, date=date))
+        warn_once(f"the Phota API announces a change of behaviour for {date[:40]}")
+
+
+class _Sending(Generic[T]):
+    """The attempts of one call."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        call: Call,
+        parts: tuple[bytes | Source, ...] | None,
+        deadline: float,
+        first_sent: float | None,
+    ) -> None:
+        self._transport = transport
+        self._call = call
+        self._parts = parts
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._first_sent = first_sent  # Unix time, for errors and other processes
+        self._age = 0.0 if first_sent is None else max(0.0, time.time() - first_sent)
+        self._first_attempt = self._loop.time()
+        self._attempt = 0
+        self._unclear = False  # whether some attempt may have bought something
+        self._new_key = False
+
+    async def run(self, receive: Receive[T]) -> Reply[T]:
+        while True:
+            self._attempt += 1
+            outcome = await self._try(receive)
+            if not isinstance(outcome, PhotaError):
+                self._transport.budget.refund()
+                return outcome
+            delay = self._delay(outcome)
+            self._tell(outcome, delay)
+            if delay is None:
+                raise self._final(outcome)
+            await asyncio.sleep(delay)
+
+    async def _try(self, receive: Receive[T]) -> Reply[T] | PhotaError:
+        """Make one attempt and return what came of it; errors of ours are values here."""
+        limiter, size = self._transport.limiter, photo_size(self._parts or ())
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await limiter.acquire(FREE if self._call.kind == "free" else PAID)
+        except TimeoutError:
+            return DeadlineError(f"{self._call.route}: no place within the limits in time")
+        try:
+            async with limiter.reserve(size):
+                return await self._exchange(receive)
+        finally:
+            limiter.release()
+
+    async def _exchange(self, receive: Receive[T]) -> Reply[T] | PhotaError:
+        pools = await self._transport.pools.get()
+        body = None if self._parts is None else StreamedBody(self._parts)
+        remaining = self._deadline - self._loop.time()
+        if remaining <= 0:
+            return DeadlineError(f"{self._call.route}: out of time before it was sent")
+        failure: PhotaError
+        try:
+            async with self._request(pools, await self._headers(), body, remaining) as response:
+                return await self._read(response, receive)
+        except PhotaError as error:
+            failure = error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            failure = translate(error, self._call, self._transport.origin, body)
+        if (
+            isinstance(failure, TransportError)
+            and self._loop.time() >= self._deadline
+            and not _not_sent(failure)
+        ):
+            return silence(self._call, "no answer in time")
+        return failure
+
+    def _request(self, pools: Pools, headers: Mapping[str, str], body: Any, remaining: float) -> Any:
+        config, call = self._transport.config, self._call
+        free = call.kind == "free"
+        return (pools.free if free else pools.paid).request(
+            call.method,
+            self._transport.url(call),
+            data=body,
+            headers=headers,
+            allow_redirects=False,  # the key, and with 307 the photos, would go wherever the answer says
+            auto_decompress=False,
+            proxy=config.proxy,
+            timeout=aiohttp.ClientTimeout(
+                total=remaining,
+                connect=config.connect_timeout,
+                sock_connect=config.connect_timeout,
+                sock_read=config.free_answer_timeout if free else config.answer_timeout,
+            ),
+        )
+
+    async def _headers(self) -> Mapping[str, str]:
+        return await self._transport.headers(anew=self._new_key)
+
+    async def _read(self, response: aiohttp.ClientResponse, receive: Receive[T]) -> Reply[T] | PhotaError:
+        self._transport.note(self._call, response)
+        request_id = response.headers.get("X-Request-Id")
+        expected = REDIRECTS if self._call.may_redirect else range(0)
+        if response.status not in SUCCESS and response.status not in expected:
+            return error_from(response.status, response.headers, await read_error_body(response), self._call)
+        try:
+            value = await receive(response)
+        except PhotaError as error:
+            error.request_id = error.request_id or request_id
+            if isinstance(error, DecodeError) and error.is_cut:
+                return lost(self._call, "the answer is cut off").with_context(request_id=error.request_id)
+            if self._call.kind != "free":
+                error.charged = "unknown"
+            return error
+        return Reply(value, request_id, self._attempt, response.status)
+
+    def _delay(self, error: PhotaError) -> float | None:
+        """Return the seconds until the next attempt, or ``None`` when this error is the last word."""
+        if isinstance(error, AuthenticationError) and self._transport.can_renew_key and not self._new_key:
+            self._new_key = True
+            return 0.0
+        fault = fault_of(error)
+        if fault not in (None, Fault.NOT_SENT, Fault.REFUSED) and self._call.kind in (
+            "job",
+            "paid",
+            "create",
+        ):
+            self._unclear = True
+        age = self._age + self._loop.time() - self._first_attempt
+        delay = decide(self._transport.config.retry, self._attempt, error, self._call.kind, age=age)
+        if delay is None or self._loop.time() + delay >= self._deadline:
+            return None
+        if fault is Fault.REFUSED and getattr(error, "retry_after", None) is not None:
+            self._transport.limiter.pause(delay)
+        return delay if self._transport.budget.take() else None
+
+    def _tell(self, error: PhotaError, delay: float | None) -> None:
+        hooks = self._transport.hooks
+        if not hooks:
+            return
+        status = getattr(error, "status", None)
+        hooks(
+            AttemptFailed(
+                route=self._call.route,
+                attempt=self._attempt,
+                error=type(error).__name__,
+                status=status,
+                delay=delay,
+            )
+        )
+        if fault_of(error) is Fault.REFUSED and delay is not None:
+            hooks(Throttled(route=self._call.route, seconds=delay))
+
+    def _final(self, error: PhotaError) -> PhotaError:
+        """Return the error to raise; a refusal after a lost answer must not hide that something may be bought."""
+        error.attempts = self._attempt
+        if self._unclear and self._call.kind != "free":
+            if isinstance(error, StatusError) and fault_of(error) is None:
+                error.charged = "unknown"
+            elif not isinstance(error, ResponseLostError) and self._call.kind == "job":
+                error = ResponseLostError(self._call.route, f"last heard: {error.sentence()}").with_context(
+                    attempts=self._attempt,
+                    request_id=error.request_id,
+                    client_request_id=self._call.client_request_id,
+                    retryable=True,
+                )
+        if isinstance(error, ResponseLostError):
+            error.first_sent_at = self._first_sent or time.time() - (self._loop.time() - self._first_attempt)
+        return error
+
+
+def _not_sent(error: PhotaError) -> bool:
+    return fault_of(error) is Fault.NOT_SENT
+
+
+def warn_once(message: str) -> None:
+    """Warn once a process. Where warnings are errors it is logged instead: a paid answer must not be lost to it."""
+    if message in _deprecations_told:
+        return
+    _deprecations_told.add(message)
+    try:
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+    except DeprecationWarning:
+        logger.warning("%s", message)

@@ -1,0 +1,156 @@
+"""aiohttp's sessions: one set for each process and event loop, closed with the loop they belong to.
+
+Three pools, since a stale connection costs differently: a paid call on one has an unknown outcome, so its
+connections are kept for 2 s only; free calls keep theirs from poll to poll; downloads never see the key.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from ..config import ClientConfig
+from ..errors import ConfigError
+from ..media.addresses import is_public
+
+PAID_KEEPALIVE = 2.0  # seconds: a new TLS connection costs a millisecond, a stale one an ambiguous outcome
+FREE_KEEPALIVE = 75.0  # seconds: longer than any poll's interval
+KEEPALIVE_PROBES = (
+    ("TCP_KEEPIDLE", 60),
+    ("TCP_KEEPINTVL", 30),
+    ("TCP_KEEPCNT", 5),
+)  # NATs forget after 350 s
+
+_inherited: list[object] = []  # sessions of a parent process: closing them would disturb its event loop
+
+
+class Pools:
+    """The sessions of one event loop."""
+
+    def __init__(
+        self, config: ClientConfig, lent: aiohttp.ClientSession | None, *, allow_private: bool
+    ) -> None:
+        self.lent = lent
+        self.paid = lent or _session(config, PAID_KEEPALIVE)
+        self.free = lent or _session(config, FREE_KEEPALIVE)
+        resolver = None if allow_private else PublicResolver()
+        self.downloads = _session(config, FREE_KEEPALIVE, resolver)
+        self._closer = self._close_with_loop()
+
+    async def open(self) -> "Pools":
+        """Tie the sessions' end to the loop's: a loop closes its asynchronous generators before it ends."""
+        await anext(self._closer)
+        return self
+
+    async def aclose(self) -> None:
+        """Close what is ours; a lent session stays open."""
+        for session in {self.paid, self.free, self.downloads} - {self.lent}:
+            await session.close()
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.aclose()
+
+    async def end(self) -> None:
+        """Close everything now."""
+        await self._closer.aclose()
+        await self.aclose()
+
+
+class PoolSet:
+    """Finds the sessions of the running loop, making them on first use."""
+
+    def __init__(
+        self, config: ClientConfig, lent: aiohttp.ClientSession | None, *, allow_private: bool
+    ) -> None:
+        self._config = config
+        self._lent = lent
+        self._allow_private = allow_private
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pools] = WeakKeyDictionary()
+        self._pid = os.getpid()
+
+    async def get(self) -> Pools:
+        """Return the running loop's sessions."""
+        if self._pid != os.getpid():  # after a fork the parent's sockets are not ours to use, nor to close
+            _inherited.append(self._pools)
+            self._pools, self._pid = WeakKeyDictionary(), os.getpid()
+        loop = asyncio.get_running_loop()
+        pools = self._pools.get(loop)
+        if pools is None:
+            self._check_lent(loop)
+            pools = Pools(self._config, self._lent, allow_private=self._allow_private)
+            self._pools[loop] = pools
+            await pools.open()
+        return pools
+
+    async def aclose(self) -> None:
+        """Close the running loop's sessions; those of other loops closed with their loop."""
+        pools = self._pools.pop(asyncio.get_running_loop(), None)
+        if pools is not None and self._pid == os.getpid():
+            await pools.end()
+
+    def _check_lent(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._lent is None:
+            return
+        if self._lent.closed:
+            raise ConfigError("the session that was lent to the client is closed")
+        if self._lent._loop is not loop:  # noqa: SLF001 - its public twin is deprecated
+            raise ConfigError("the session that was lent to the client belongs to another event loop")
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves host names to public addresses only, so that a result link cannot point into a private network."""
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Resolve, and leave out every address that is not public."""
+        found = await self._resolver.resolve(host, port, family)
+        public = [each for each in found if is_public(each["host"])]
+        if not public:
+            raise OSError(None, f"{host} has no public address")
+        return public
+
+    async def close(self) -> None:
+        """Nothing to close."""
+        await self._resolver.close()
+
+
+def _session(
+    config: ClientConfig, keepalive: float, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=0,  # the Limiter bounds calls; a second bound here would hide a wait from the deadline
+        keepalive_timeout=keepalive,
+        ssl=config.ssl_context or True,
+        socket_factory=_make_socket,
+        resolver=resolver,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # a cut gzip stream passes unnoticed, and a bomb has no limit: we unpack ourselves
+        trust_env=False,
+        read_bufsize=2**18,
+    )
+
+
+def _make_socket(info: tuple[Any, ...]) -> socket.socket:
+    """Make a socket that probes a silent line: a synchronous edit says nothing for up to ten minutes."""
+    family, kind, protocol, *_ = info
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE_PROBES:
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made

@@ -1,0 +1,55 @@
+"""Stream a request's body: exact length, nothing whole in memory, and a note of whether sending began."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+
+from ..errors import InputError
+from ..media.sources import Source, write_all
+
+
+class StreamedBody(aiohttp.payload.Payload):
+    """One attempt's body; a new one for each attempt.
+
+    Attributes:
+        started: Whether the first byte may have left: after that a lost answer is a lost answer.
+        error: Why a photo could not be read while it was sent.
+    """
+
+    _autoclose = True  # nothing to close: sources hold no files open
+
+    def __init__(self, parts: Sequence[bytes | Source]) -> None:
+        super().__init__(None, content_type="application/json")
+        self._parts = parts
+        self._size = body_size(parts)
+        self.started = False
+        self.error: InputError | None = None
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Not offered: the body never exists as one text."""
+        raise TypeError("a streamed body has no text")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send the body."""
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Send the body; aiohttp turns what is raised here into its own error, so ours is noted."""
+        self.started = True
+        try:
+            await write_all(self._parts, writer.write)
+        except InputError as error:
+            self.error = error
+            raise ConnectionAbortedError("the body cannot be completed") from None
+
+
+def body_size(parts: Sequence[bytes | Source]) -> int:
+    """Return the exact length of a body in bytes."""
+    return sum(len(part) if isinstance(part, bytes) else part.encoded_size for part in parts)
+
+
+def photo_size(parts: Sequence[Any]) -> int:
+    """Return the bytes of photos in a body, for the limiter."""
+    return sum(part.encoded_size for part in parts if not isinstance(part, bytes))
