@@ -129,8 +129,8 @@ __all__ = [
     "StatusError",
     "TrainingError",
     "TransportError",
-    "estimate",
     "__version__",
+    "estimate",
 ]
 
 

@@ -67,9 +67,7 @@ def read_image_answer(data: Mapping[str, Any]) -> ImageAnswer:
     )
 
 
-def read_job(
-    data: Mapping[str, Any], *, job_id: str | None = None, client_request_id: str | None = None
-) -> Job:
+def read_job(data: Mapping[str, Any], *, job_id: str | None = None, client_request_id: str | None = None) -> Job:
     """Return a job, whatever of it the service tells.
 
     Args:
@@ -77,9 +75,7 @@ def read_job(
         job_id: The id that was asked for, used when the body does not repeat it.
         client_request_id: The id that was submitted, likewise.
     """
-    own_id = next(
-        (data[key] for key in ("job_id", "id") if isinstance(data.get(key), str) and data[key]), job_id
-    )
+    own_id = next((data[key] for key in ("job_id", "id") if isinstance(data.get(key), str) and data[key]), job_id)
     if own_id is None:
         raise DecodeError("expected a job with a job_id, got none")
     status = data.get("status")

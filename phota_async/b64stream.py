@@ -178,8 +178,7 @@ class AnswerScanner:
         return end
 
     def _prefix(self, chunk: bytes, at: int) -> int:
-        piece = chunk[at : at + MAX_PREFIX]
-        text, quote, _ = (self._carry + piece).partition(b'"')
+        text, quote, _ = (self._carry + chunk[at : at + MAX_PREFIX]).partition(b'"')
         comma = COMMA.search(text)
         start = _plain(CUT_ESCAPE.sub(b"", text))[:5]
         if comma and PREFIX.fullmatch(_plain(text[: comma.end()])):
@@ -187,7 +186,7 @@ class AnswerScanner:
             self._carry = b""
         elif not comma and not quote and b"data:".startswith(start) and len(text) < MAX_PREFIX:
             self._carry = text
-            return at + len(piece)
+            return len(chunk)
         self._state = AnswerScanner._image
         return at
 

@@ -101,6 +101,9 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
                 value = getattr(self, name)
                 if not value > 0:
                     raise ConfigError(f"{name}: expected more than 0, got {value!r}")
+        for name, text in self.headers.items():
+            if name.lower() == "x-api-key" or not (name + text).isprintable() or not (name + text).isascii():
+                raise ConfigError(f"headers: expected plain text and not the key, got {name[:40]!r}")
 
     def __repr__(self) -> str:
         return f"<ClientConfig mode={self.mode} timeout={self.timeout:g}>"  # headers may be private
@@ -131,11 +134,19 @@ class Secret:
         if self._value is not None and not (anew and self.can_change):
             return self._value
         assert not isinstance(self._source, str)  # noqa: S101 - a str sets _value at once
-        value = self._source()
-        key = value if isinstance(value, str) else await value
+        key = await self._ask(self._source)
         _check_key(key)
         self._value = key
         return key
+
+    @staticmethod
+    async def _ask(source: Callable[[], str | Awaitable[str]]) -> str:
+        try:
+            value = source()
+            return value if isinstance(value, str) else await value
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the key
+            kind = type(error).__name__
+        raise ConfigError(f"the api_key callable failed with {kind}")
 
     def __repr__(self) -> str:
         return "<Secret ****>"
@@ -191,6 +202,4 @@ def _check_key(key: object) -> None:
     if not isinstance(key, str) or not key.strip():
         raise ConfigError("the API key is empty")
     if not key.isascii() or not key.isprintable() or key != key.strip():
-        raise ConfigError(
-            "the API key has characters that no header can carry (a line break, a space around it?)"
-        )
+        raise ConfigError("the API key has characters that no header can carry (a line break, a space around it?)")

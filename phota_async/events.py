@@ -96,6 +96,7 @@ class Hooks:
         return bool(self._hooks)
 
     def __call__(self, event: Event) -> None:
+        """Tell every hook, come what may."""
         for hook in self._hooks:
             try:
                 hook(event)

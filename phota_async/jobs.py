@@ -83,9 +83,7 @@ class Jobs:
             check_request(request)
             if callback_url is not None:
                 check_callback_url(callback_url)
-        if client_request_id is not None and (
-            not isinstance(client_request_id, str) or not client_request_id
-        ):
+        if client_request_id is not None and (not isinstance(client_request_id, str) or not client_request_id):
             fail("client_request_id", "a non-empty str", client_request_id)
         return await self._submit_resumable(
             request,
@@ -95,18 +93,18 @@ class Jobs:
             validate=validate,
         )
 
-    async def get(self, job_id: str) -> Job:
+    async def get(self, job_id: str | Job) -> Job:
         """Ask once where a job stands.
 
         Raises:
             NotFoundError: There is no such job, or not any more.
         """
-        job, _ = await self._look(job_id)
+        job, _ = await self._look(_id_of(job_id), retries=True)
         return job
 
     async def wait(
         self,
-        job_id: str,
+        job_id: str | Job,
         *,
         timeout: float = WAIT,
         interval: float | None = None,
@@ -133,7 +131,7 @@ class Jobs:
 
         client = self._client
         deadline = client._deadline(timeout)  # noqa: SLF001
-        job = await self._until_done(str(job_id), deadline, interval)
+        job = await self._until_done(_id_of(job_id), deadline, interval)
         result = result_of(client, job)
         if save_to is not None:
             from .media.destination import make_destination  # noqa: PLC0415
@@ -142,7 +140,7 @@ class Jobs:
             await _fetch(client, result, None, destination, deadline)
         return result
 
-    def watch(self, job_ids: Iterable[str], *, interval: float | None = None) -> Watch[Job, JobChange]:
+    def watch(self, job_ids: Iterable[str | Job], *, interval: float | None = None) -> Watch[Job, JobChange]:
         """Follow many jobs; see `Watch`.
 
         Args:
@@ -151,7 +149,7 @@ class Jobs:
                 down to 15 s.
         """
         pace = self._pace(interval)
-        keys = (job_ids,) if isinstance(job_ids, str) else tuple(str(each) for each in job_ids)
+        keys = (job_ids,) if isinstance(job_ids, str) else tuple(_id_of(each) for each in job_ids)
         return Watch(keys, self._look, lambda: pace, self._to_change, lambda job: job.is_terminal)
 
     async def _submit_resumable(self, request: AnyRequest, **how: Any) -> Job:
@@ -188,9 +186,7 @@ class Jobs:
 
         transport = self._client._transport  # noqa: SLF001
         self._client._check_open()  # noqa: SLF001
-        sent = await transport.send(
-            call, receive, deadline=deadline, validate=validate, first_sent=first_sent_at
-        )
+        sent = await transport.send(call, receive, deadline=deadline, validate=validate, first_sent=first_sent_at)
         return sent.value
 
     async def _until_done(self, job_id: str, deadline: float, interval: float | None = None) -> Job:
@@ -204,29 +200,30 @@ class Jobs:
         config = self._client.config
         return growing(config.job_interval, config.max_job_interval) if interval is None else steady(interval)
 
-    async def _look(self, job_id: str) -> tuple[Job, float | None]:
+    async def _look(self, job_id: str, *, retries: bool = False) -> tuple[Job, float | None]:
         async def receive(response: "aiohttp.ClientResponse") -> tuple[Job, float | None]:
             job = read_job(await self._read(response), job_id=job_id)
-            return job, parse_retry_after(
-                response.headers.get("Retry-After"), response.headers.get("Date"), 0.0
-            )
+            return job, parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date"), 0.0)
 
         self._client._check_open()  # noqa: SLF001
-        return (await self._client._transport.send(job_call(job_id), receive)).value  # noqa: SLF001
+        transport = self._client._transport  # noqa: SLF001
+        return (await transport.send(job_call(job_id), receive, retries=retries)).value
 
     async def _read(self, response: "aiohttp.ClientResponse") -> dict[str, Any]:
         from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp
 
         return await read_json(response, self._client.config.max_answer_bytes)
 
-    def _to_change(
-        self, job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None
-    ) -> JobChange:
+    def _to_change(self, job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:
         before, now = previous.status if previous else None, job.status if job else None
         hooks = self._client._transport.hooks  # noqa: SLF001
         if hooks and now is not None and before != now:
             hooks(JobChanged(job_id=job_id, previous=before, status=now))
         return JobChange(job_id=job_id, previous=before, status=now, job=job, error=error)
+
+
+def _id_of(job: str | Job) -> str:
+    return job.job_id if isinstance(job, Job) else job
 
 
 def failure_of(job: Job) -> PhotaError:

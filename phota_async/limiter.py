@@ -1,11 +1,12 @@
 """The brake that all calls of a client share: calls at once, calls a second, bytes in flight, one pause for all."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import msgspec
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
 PAID, FREE = 0, 1  # priorities: a poll never goes before a call that waits to be paid for
+
+
+_limiters: "WeakSet[Limiter]" = WeakSet()
 
 
 class LimiterStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +66,11 @@ class Limiter:
         self.max_concurrency = max_concurrency
         self.rate = rate
         self.max_bytes = max_bytes
+        self._reset()
+        _limiters.add(self)
+
+    def _reset(self) -> None:
+        """Begin with nobody running or waiting: a forked child knows none of its parent's calls."""
         self._running = 0
         self._bytes = 0
         self._queues: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
@@ -143,7 +152,7 @@ class Limiter:
             raise
 
     async def _wait_for_time(self) -> None:
-        while pause := self._paused_for():
+        while pause := self._paused_for():  # noqa: ASYNC110 - a pause may be made longer while it is kept
             await asyncio.sleep(pause)
         if self.rate is not None:
             await self._rate_of_this_loop(self.rate).acquire()
@@ -195,3 +204,12 @@ class Limiter:
             # AsyncLimiter counts in its own period: below one call a second the period grows instead
             self._rates[loop] = AsyncLimiter(rate, 1) if rate >= 1 else AsyncLimiter(1, 1 / rate)
         return self._rates[loop]
+
+
+def _reset_all() -> None:
+    for limiter in _limiters:
+        limiter._reset()  # noqa: SLF001 - one module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_all)

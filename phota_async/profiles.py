@@ -105,7 +105,7 @@ class Profiles:
 
         Source: https://docs.photalabs.com/api/profiles/get-profile-status
         """
-        profile, _ = await self._look(profile_id)
+        profile, _ = await self._look(profile_id, retries=True)
         return profile
 
     async def wait(self, profile_id: str, *, timeout: float = WAIT, interval: float = INTERVAL) -> Profile:
@@ -127,9 +127,7 @@ class Profiles:
             raise TrainingError(profile.profile_id, str(profile.status), profile.message)
         return profile
 
-    def watch(
-        self, profile_ids: Iterable[str], *, interval: float = INTERVAL
-    ) -> Watch[Profile, ProfileChange]:
+    def watch(self, profile_ids: Iterable[str], *, interval: float = INTERVAL) -> Watch[Profile, ProfileChange]:
         """Follow many profiles; see `Watch`. Any positive ``interval`` in seconds is honoured."""
         pace = steady(interval)
         return Watch(profile_ids, self._look, lambda: pace, self._to_change, _is_done)
@@ -172,23 +170,24 @@ class Profiles:
             if error.attempts <= 1:  # later, an earlier attempt did it and its answer was lost
                 raise
 
-    async def _look(self, profile_id: str) -> tuple[Profile, float | None]:
+    async def _look(self, profile_id: str, *, retries: bool = False) -> tuple[Profile, float | None]:
         async def receive(response: "aiohttp.ClientResponse") -> tuple[Profile, float | None]:
             profile = read_profile(await self._read(response), profile_id=profile_id)
-            return profile, parse_retry_after(
-                response.headers.get("Retry-After"), response.headers.get("Date"), 0.0
-            )
+            return profile, parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date"), 0.0)
 
-        seen: tuple[Profile, float | None] = await self._send(profile_call(profile_id, "status"), receive)
+        seen: tuple[Profile, float | None] = await self._send(
+            profile_call(profile_id, "status"), receive, retries=retries
+        )
         return seen
 
     async def _json(self, call: Call, deadline: float | None = None) -> dict[str, Any]:
         data: dict[str, Any] = await self._send(call, self._read, deadline)
         return data
 
-    async def _send(self, call: Call, receive: Any, deadline: float | None = None) -> Any:
+    async def _send(self, call: Call, receive: Any, deadline: float | None = None, *, retries: bool = True) -> Any:
         self._client._check_open()  # noqa: SLF001
-        return (await self._client._transport.send(call, receive, deadline=deadline)).value  # noqa: SLF001
+        transport = self._client._transport  # noqa: SLF001
+        return (await transport.send(call, receive, deadline=deadline, retries=retries)).value
 
     async def _read(self, response: "aiohttp.ClientResponse") -> dict[str, Any]:
         from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from .errors import InputError
-from .requests import AnyRequest, EditRequest, SizedRequest, images_of
+from .requests import AnyRequest, EditRequest, SizedRequest
 from .retry import Kind
 from .validation import fail
 
@@ -174,6 +174,4 @@ def _json(fields: Mapping[str, Any], blame: str) -> bytes:
     try:
         return msgspec.json.encode(fields)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InputError(
-            f"{blame}: expected values that JSON can carry, got {type(error).__name__}"
-        ) from None
+        raise InputError(f"{blame}: expected values that JSON can carry, got {type(error).__name__}") from None

@@ -13,7 +13,9 @@ class PillowImage(Protocol):
     mode: str
     size: tuple[int, int]
 
-    def save(self, fp: Any, format: str | None = None, **params: Any) -> None: ...  # noqa: A002 - Pillow's name
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002 - Pillow's name
+        """Encode into a file object."""
+        ...
 
 
 ImageInput = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | PillowImage

@@ -1,10 +1,9 @@
 """What image calls return: pictures in memory, on disk or behind a link, and who was recognised in them."""
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import os
 
 from . import threads
 from .errors import ConfigError, InputError
@@ -203,8 +202,7 @@ class ImageResult:
             raise InputError(f"stem: expected a file name without a path, got {stem!r}")
         folder = to_path(directory)
         return [
-            await image.save(folder / f"{stem}-{number}", exists=exists)
-            for number, image in enumerate(self.images, 1)
+            await image.save(folder / f"{stem}-{number}", exists=exists) for number, image in enumerate(self.images, 1)
         ]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -257,6 +255,4 @@ def _rebuild_result(
     job_id: str | None,
     expected: Sequence[str],
 ) -> ImageResult:
-    return ImageResult(
-        images, known_subjects=known_subjects, request_id=request_id, job_id=job_id, expected=expected
-    )
+    return ImageResult(images, known_subjects=known_subjects, request_id=request_id, job_id=job_id, expected=expected)

@@ -61,11 +61,7 @@ def growing(first: float, longest: float) -> Pace:
 
 def check_interval(interval: object) -> None:
     """Raise `InputError` for what is no positive number of seconds."""
-    if (
-        isinstance(interval, bool)
-        or not isinstance(interval, (int, float))
-        or not 0 < interval < float("inf")
-    ):
+    if isinstance(interval, bool) or not isinstance(interval, (int, float)) or not 0 < interval < float("inf"):
         shown = repr(interval) if isinstance(interval, (int, float, str)) else type(interval).__name__
         raise InputError(f"interval: expected more than 0 seconds, got {shown}")
 
@@ -175,9 +171,7 @@ class Watch(Generic[V, C]):
             raise InputError("watch: expected to be entered once, got a second time")
         now = asyncio.get_running_loop().time()
         self._changes: asyncio.Queue[C | None] = asyncio.Queue(WAITING_CHANGES)
-        self._heap = [
-            (now, place, Follower(key, self._look, self._pace())) for place, key in enumerate(self._keys)
-        ]
+        self._heap = [(now, place, Follower(key, self._look, self._pace())) for place, key in enumerate(self._keys)]
         self._left = len(self._keys)
         self._group = await anyio.create_task_group().__aenter__()
         for _ in range(min(WORKERS, len(self._keys))):

@@ -56,9 +56,7 @@ class HmacSha256Scheme:
 
     def matches(self, raw_body: bytes, header: str, key: bytes, *, now: float, tolerance: float) -> bool:
         """Whether one of the header's signatures fits; a time stamp must be fresh in both directions."""
-        pieces = [piece.strip() for piece in header.replace(" ", ",").split(",") if piece.strip()][
-            :MAX_SIGNATURES
-        ]
+        pieces = [piece.strip() for piece in header.replace(" ", ",").split(",") if piece.strip()][:MAX_SIGNATURES]
         stamps = [piece[2:] for piece in pieces if piece.startswith("t=")]
         if stamps:
             if len(stamps) > 1 or not _is_fresh(stamps[0], now, tolerance):

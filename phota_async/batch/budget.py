@@ -54,9 +54,7 @@ class Budget:
                 hint="Budget(usd, prices=PriceTable(...)) takes prices that you know",
             )
         if high > self.left:
-            raise BudgetExceededError(
-                f"expected at most ${self.left} left to spend, got a request of up to ${high}"
-            )
+            raise BudgetExceededError(f"expected at most ${self.left} left to spend, got a request of up to ${high}")
         self.reserved += high
         return high
 

@@ -19,8 +19,8 @@ def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Pat
         InputError: The key is no safe relative path.
     """
     parts = _safe_parts(key)
-    stem, suffix = os.path.splitext(parts[-1])
-    stem = stem if suffix.lower() in KNOWN_SUFFIXES else parts[-1]
+    last = PurePosixPath(parts[-1])
+    stem = last.stem if last.suffix.lower() in KNOWN_SUFFIXES else last.name
     name = f"{stem}.{request.operation}-{take}"
     if len(name.encode()) > MAX_NAME:
         raise InputError(f"key: expected names of at most {MAX_NAME} bytes, got {len(name.encode())}")
@@ -30,9 +30,7 @@ def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Pat
 def existing(target: Path) -> list[Path]:
     """Return files that already bear a target's name, whatever their suffix."""
     return [
-        path
-        for path in (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES))
-        if path.exists()
+        path for path in (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES)) if path.exists()
     ]
 
 

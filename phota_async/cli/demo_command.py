@@ -26,9 +26,7 @@ from .exit_codes import ExitCode, code_for_items
     help="Folder for photos, results and contact sheet.",
 )
 @click.option("--live", is_flag=True, help="Buy from the real service; needs PHOTA_API_KEY.")
-@click.option(
-    "--profile", "profiles", multiple=True, metavar="ID", help="With --live: a trained profile; up to two."
-)
+@click.option("--profile", "profiles", multiple=True, metavar="ID", help="With --live: a trained profile; up to two.")
 @click.option("--base-url", metavar="URL", help="With --live: another address of the service.")
 @click.option("-y", "--yes", is_flag=True, help="With --live: do not ask before spending.")
 @click.pass_context
@@ -64,9 +62,7 @@ def choose_progress() -> Progress:
 
 def _check(*, live: bool, profiles: tuple[str, ...], base_url: str | None, yes: bool) -> None:
     if not live and (profiles or base_url or yes):
-        raise click.UsageError(
-            "--profile, --base-url and --yes go with --live; the sandbox needs none of them"
-        )
+        raise click.UsageError("--profile, --base-url and --yes go with --live; the sandbox needs none of them")
     if len(profiles) > 2:  # noqa: PLR2004 - the demo has two parts to play
         raise click.UsageError(f"expected at most 2 profiles, got {len(profiles)}")
 
@@ -84,5 +80,4 @@ def _ask(options: DemoOptions, *, yes: bool) -> None:
 def _print(report: DemoReport) -> None:
     for line in report.lines():
         click.echo(line)
-    click.echo(f"summary    {report.summary}")
     click.echo(report.sheet)

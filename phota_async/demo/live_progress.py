@@ -54,18 +54,16 @@ class LiveProgress:
         """Show a profile's state in the table."""
         self._profiles[name] = (status, seconds)
 
+    def begin(self, total: int) -> None:
+        """Show an empty bar."""
+        self._task = self._bar.add_task("batch", total=total, **_fields(Tally(total=total)))
+
     def item(self, key: str, status: str, tally: Tally) -> None:
         """Move the bar; a request that did not end well is written above it."""
         if status != "done":
             self.say(f"  {key}: {status}")
-        fields: dict[str, Any] = {
-            "done": tally.done,
-            "failed": f"[red]{tally.failed} failed[/]" if tally.failed else "[dim]0 failed[/]",
-            "spent": f"{tally.spent} spent" if tally.spent else "",
-        }
-        if self._task is None:
-            self._task = self._bar.add_task("batch", total=tally.total, **fields)
-        self._bar.update(self._task, completed=tally.done + tally.failed, **fields)
+        if self._task is not None:
+            self._bar.update(self._task, completed=tally.done + tally.failed, **_fields(tally))
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
@@ -84,3 +82,12 @@ class LiveProgress:
             state = Text(status.lower().replace("_", " "), style=STATE_STYLES.get(status, "yellow"))
             table.add_row(Text(name), state, Text(f"{seconds:.1f} s", style="dim"))
         return table
+
+
+def _fields(tally: Tally) -> dict[str, Any]:
+    """Return the bar's words beside its length."""
+    return {
+        "done": tally.done,
+        "failed": f"[red]{tally.failed} failed[/]" if tally.failed else "[dim]0 failed[/]",
+        "spent": f"{tally.spent} at list price" if tally.spent else "",
+    }

@@ -64,9 +64,7 @@ def _prepare(folder: DemoFolder) -> Prepared:
     photos = {name: folder.write(f"sources/{name}.jpg", photo_bytes(name)) for name in PHOTOS}
     crops = {
         subject.photo: tuple(
-            folder.write(
-                f"sources/training/{subject.photo}-{number}.jpg", crop(photo_bytes(subject.photo), box)
-            )
+            folder.write(f"sources/training/{subject.photo}-{number}.jpg", crop(photo_bytes(subject.photo), box))
             for number, box in enumerate(subject.boxes, start=1)
         )
         for subject in SUBJECTS

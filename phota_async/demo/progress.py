@@ -32,6 +32,9 @@ class Progress(Protocol):
     def profile(self, name: str, status: str, seconds: float) -> None:
         """Tell a change of a profile, ``seconds`` after its training began."""
 
+    def begin(self, total: int) -> None:
+        """Tell that a batch of ``total`` requests begins."""
+
     def item(self, key: str, status: str, tally: Tally) -> None:
         """Tell that one request of the batch ended."""
 
@@ -62,7 +65,11 @@ class PlainProgress:
         """Write a change of a profile."""
         self._write(f"profile {name}: {status} after {seconds:.1f} s")
 
+    def begin(self, total: int) -> None:
+        """Write how much is to come."""
+        self._write(f"one batch of {total} requests")
+
     def item(self, key: str, status: str, tally: Tally) -> None:
         """Write how one request ended."""
-        spent = f", {tally.spent} spent" if tally.spent else ""
+        spent = f", {tally.spent} at list price" if tally.spent else ""
         self._write(f"[{tally.done + tally.failed}/{tally.total}] {key}: {status}{spent}")

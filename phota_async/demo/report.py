@@ -26,10 +26,8 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     """Size of all pictures, bytes."""
     seconds: float = 0.0
     """Seconds from the first step to the contact sheet."""
-    trained: tuple[str, ...] = ()
-    """Profiles that were trained for this run."""
     training_price: Decimal | None = None
-    """US dollars that their training costs by the published list."""
+    """US dollars that the trainings of this run cost by the published list; ``None`` when it trained none."""
     charged: Decimal | None = None
     """US dollars that the sandbox put on its account, with prices of its own where none is published."""
     sheet: Path
@@ -50,7 +48,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def found(self) -> int:
         """How many of the faces asked for were recognised."""
-        return sum(len(row.expected) - len(row.missing) for row in self.rows if row.status in WELL)
+        return sum(len(row.expected) - len(row.missing) for row in self.rows if row.status == "done")
 
     @property
     def missed(self) -> dict[str, tuple[str, ...]]:
@@ -59,23 +57,22 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def price(self) -> str:
-        """The published price of requests and trainings, as people read it."""
-        lows, highs = [row.price_low for row in self.rows], [row.price_high for row in self.rows]
-        return money(total([*lows, self.training_price]), total([*highs, self.training_price]))
+        """What the requests cost by the published list, as people read it."""
+        return money(total([row.price_low for row in self.rows]), total([row.price_high for row in self.rows]))
 
     def lines(self) -> list[str]:
         """Return the summary for people, line by line."""
+        whole = f"broken or too few: {', '.join(self.broken)}" if self.broken else "every one opened and decoded"
         asked = self.found + sum(map(len, self.missed.values()))
-        lines = [
-            f"requests   {self.done} of {len(self.rows)} done",
-            f"pictures   {self.pictures}, {human_size(self.bytes_written)}, every one opened and decoded"
-            if not self.broken
-            else f"pictures   {self.pictures}, {human_size(self.bytes_written)}; broken: {', '.join(self.broken)}",
-            f"identity   {self.found} of {asked} recognised{self._misses()}",
-            f"price      {self._price_line()}",
-            f"time       {self.seconds:.1f} s",
-        ]
-        return [line for line in lines if asked or not line.startswith("identity")]
+        facts = {
+            "requests": f"{self.done} of {len(self.rows)} done",
+            "pictures": f"{self.pictures}, {human_size(self.bytes_written)}, {whole}",
+            "identity": f"{self.found} of {asked} recognised{self._misses()}" if asked else "nobody was asked for",
+            "price": self._price_line(),
+            "time": f"{self.seconds:.1f} s",
+            "summary": str(self.summary),
+        }
+        return [f"{name:<10} {fact}" for name, fact in facts.items()]
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary for programs; paths are relative to the folder."""
@@ -89,7 +86,8 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
             "seconds": round(self.seconds, 3),
             "identity": {"found": self.found, "missed": self.missed},
             "price": {
-                "published": self.price,
+                "requests": total([row.price_high for row in self.rows]),
+                "training": self.training_price,
                 "unpriced_requests": self._unpriced(),
                 "sandbox_charged": self.charged,
             },
@@ -107,11 +105,11 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def _price_line(self) -> str:
         unpriced = self._unpriced()
-        published = (
-            f"would cost {self.price} by the published list" if self.price else "no price is published"
-        )
-        rest = f"; {unpriced} edit and generate requests have no published price" if unpriced else ""
-        return published + rest
+        verb = "would cost" if self.charged is not None else "cost"
+        line = f"{verb} {self.price or '$0.00'} for {len(self.rows) - unpriced} requests"
+        if self.training_price is not None:
+            line += f" and {money(self.training_price, self.training_price)} for training"
+        return f"{line}; {unpriced} have no published price" if unpriced else line
 
     def _unpriced(self) -> int:
         return sum(row.price_high is None for row in self.rows)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import anyio.to_thread
@@ -10,6 +9,7 @@ import msgspec
 
 from phota_async.pricing import PUBLISHED
 from phota_async.report import contact_sheet
+from phota_async.requests import AnyRequest
 from phota_async.sandbox import Sandbox
 
 from .folder import DemoFolder
@@ -20,6 +20,7 @@ from .progress import Progress
 from .report import DemoReport
 from .shooting import Shooting, Taken
 from .stage import Stage, open_stage
+from .training import TIER
 from .verify import unreadable
 
 SANDBOX_NOTE = (
@@ -31,9 +32,7 @@ LIVE_NOTE = "Four photos, every operation, on the real service."
 encode_summary = msgspec.json.Encoder(decimal_format="number").encode
 
 
-async def run_demo(
-    options: DemoOptions, *, progress: Progress, sandbox: Sandbox | None = None
-) -> DemoReport:
+async def run_demo(options: DemoOptions, *, progress: Progress, sandbox: Sandbox | None = None) -> DemoReport:
     """Prepare photos, train, run one batch over them, check every picture and write the contact sheet.
 
     Args:
@@ -59,3 +58,52 @@ async def run_demo(
             return await _finish(stage, taken, folder, started)
     finally:
         await anyio.to_thread.run_sync(folder.close)
+
+
+def _shooting(
+    options: DemoOptions, stage: Stage, folder: DemoFolder, progress: Progress, requests: dict[str, AnyRequest]
+) -> Shooting:
+    progress.begin(len(requests))
+    return Shooting(
+        stage.client,
+        requests,
+        progress,
+        output=folder.root / stage.results,
+        exists=stage.exists,
+        max_concurrency=options.max_concurrency,
+    )
+
+
+async def _finish(stage: Stage, taken: Taken, folder: DemoFolder, started: float) -> DemoReport:
+    """Check the pictures, write the contact sheet and the summary."""
+    paths = [path for row in taken.rows for path in row.results if isinstance(path, Path)]
+    unwhole = await unreadable(paths)
+    sheet = await contact_sheet(
+        taken.rows,
+        folder.free("contact-sheet.html"),
+        title="Phota demo",
+        note=SANDBOX_NOTE if stage.sandbox else LIVE_NOTE,
+        names=stage.cast.names(),
+    )
+    trained = len(stage.cast.names())
+    report = DemoReport(
+        rows=taken.rows,
+        broken=tuple(row.key for row in taken.rows if row.key in taken.short or unwhole.intersection(row.results)),
+        errors=tuple(taken.errors.values()),
+        bytes_written=sum(path.stat().st_size for path in paths if path not in unwhole),
+        seconds=time.monotonic() - started,
+        training_price=trained * PUBLISHED.training[TIER] if trained else None,
+        charged=stage.sandbox.charged if stage.sandbox else None,
+        sheet=sheet,
+        summary=folder.free("summary.json"),
+    )
+    await anyio.to_thread.run_sync(_keep, folder, report, paths if stage.sandbox else [])
+    return report
+
+
+def _keep(folder: DemoFolder, report: DemoReport, pictures: Sequence[Path]) -> None:
+    """Write the summary, and note as the demo's own what the next run may replace: never a bought picture."""
+    report.summary.write_bytes(msgspec.json.format(encode_summary(report.to_json())) + b"\n")
+    for path in (report.summary, report.sheet, *pictures):
+        if path.exists():
+            folder.own(path)

@@ -26,6 +26,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """One for each request, in the order of the plan."""
     errors: dict[str, PhotaError | None]
     """By key, for each request that did not end well."""
+    short: frozenset[str]
+    """Keys of requests that brought fewer pictures than were asked for."""
 
 
 class Shooting:
@@ -57,6 +59,7 @@ class Shooting:
         self._begun: dict[str, float] = {}
         self._rows: dict[str, SheetRow] = {}
         self._errors: dict[str, PhotaError | None] = {}
+        self._short: set[str] = set()
         self._batch = Batch(
             client,
             self._items(),
@@ -75,7 +78,9 @@ class Shooting:
             if key not in self._rows:
                 self._rows[key] = _unsent(key, request, stopped)
                 self._errors[key] = stopped
-        return Taken(rows=tuple(self._rows[key] for key in self._requests), errors=self._errors)
+        return Taken(
+            rows=tuple(self._rows[key] for key in self._requests), errors=self._errors, short=frozenset(self._short)
+        )
 
     def _items(self) -> Iterator[BatchItem]:
         """Yield the items as the batch has room for them, and start their clocks."""
@@ -88,6 +93,8 @@ class Shooting:
         self._rows[outcome.key] = row_of(outcome, seconds=seconds)
         if outcome.status not in {"done", "skipped"}:
             self._errors[outcome.key] = outcome.error
+        elif outcome.status == "done" and len(outcome.paths) < outcome.request.num_output_images:
+            self._short.add(outcome.key)
         self._progress.item(outcome.key, outcome.status, self._tally())
 
     def _tally(self) -> Tally:

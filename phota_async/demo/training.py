@@ -13,6 +13,7 @@ from .photos import ASTRONAUT, CAT, SUBJECTS
 from .plan import Cast
 from .progress import Progress
 
+TIER = "fast"
 INTERVAL = 0.15  # seconds between two looks; the sandbox's clock runs fast
 DEADLINE = 60.0  # seconds for a training that takes two
 
@@ -34,7 +35,7 @@ async def train(client: PhotaClient, urls: Mapping[str, Sequence[str]], progress
         profile_id = await client.profiles.create(
             urls[subject.photo],
             tag=f"phota-demo-{run}-{subject.photo}",
-            training_tier="fast",
+            training_tier=TIER,
         )
         names[profile_id] = subject.name
     try:

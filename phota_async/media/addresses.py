@@ -3,13 +3,15 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from ..errors import DownloadError
+from ..errors import DownloadError, shorten
+
+MAX_SHOWN = 200  # characters of a link in an error
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address, as text, is one of the open internet."""
     try:
-        parsed = ipaddress.ip_address(address.split("%")[0])
+        parsed = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     except ValueError:
         return False
     mapped = getattr(parsed, "ipv4_mapped", None)
@@ -39,13 +41,14 @@ def check_link(url: str, *, allow_private: bool) -> None:
 
 def _is_address(host: str) -> bool:
     """Whether a host is an address in any spelling that a C library would take: 127.1, 0x7f.1, 2130706433."""
-    return ":" in host or host.rsplit(".", 1)[-1][:1].isdigit() or host.rsplit(".", 1)[-1].startswith("0x")
+    last = host.rsplit(".", 1)[-1]
+    return ":" in host or last[:1].isdigit()
 
 
 def show_link(url: str) -> str:
     """Return a link without its query, which is its signature, and without user and password."""
-    bare = url.split("?")[0].split("#")[0]
+    bare = url.split("?", maxsplit=1)[0].split("#", maxsplit=1)[0]
     scheme, mark, rest = bare.partition("://")
     host, slash, path = rest.partition("/")
     shown = f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
-    return shown if len(shown) <= 200 else shown[:199] + "…"
+    return shorten(shown, MAX_SHOWN)

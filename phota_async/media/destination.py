@@ -29,9 +29,9 @@ class Destination:
         """Return the name of picture ``index``, counted from 0; its suffix is settled by its bytes."""
         if index == 0:
             return self._name
-        stem, suffix = os.path.splitext(self._name)
-        suffix = suffix if suffix.lower() in KNOWN_SUFFIXES else ""
-        stem = self._name if not suffix else stem
+        name = Path(self._name)
+        suffix = name.suffix if name.suffix.lower() in KNOWN_SUFFIXES else ""
+        stem = self._name.removesuffix(suffix)
         return f"{stem.removesuffix('-1')}-{index + 1}{suffix}"
 
     def sink(self, index: int) -> FileSink:

@@ -32,9 +32,7 @@ class PartFile:
     def __init__(self, directory: Path, name: str) -> None:
         self._lock = threading.Lock()
         self._path = directory / f".{name[:100]}.{secrets.token_hex(6)}.part"
-        flags = (
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         with translated(directory / name):
             directory.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, flags, 0o666)
@@ -126,9 +124,7 @@ def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:
     for start in range(0, len(pieces), MAX_PIECES):
         views = [memoryview(piece) for piece in pieces[start : start + MAX_PIECES] if piece]
         while views:
-            written = (
-                os.writev(descriptor, views) if hasattr(os, "writev") else os.write(descriptor, views[0])
-            )
+            written = os.writev(descriptor, views) if hasattr(os, "writev") else os.write(descriptor, views[0])
             while views and written >= len(views[0]):
                 written -= len(views.pop(0))
             if views and written:

@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..protocol import Slot
 from .formats import HEAD, sniff
 
+MAX_NAME = 256  # characters; what is longer is hardly a path
 STEP = 192 * 1024  # bytes encoded at once, a multiple of 3 so that no padding falls inside; 256 KB of text
 READ_AHEAD = 4 * STEP  # bytes a thread reads at once: fewer hops between threads
 
@@ -116,9 +117,7 @@ class FileSource:
         except OSError as error:
             raise InputError(f"{self._name}: {error.strerror or error}") from None
         if len(block) < count or _version(details) != self._version:
-            raise InputError(
-                f"{self._name}: expected {self.size} bytes, got a file that changed while it was sent"
-            )
+            raise InputError(f"{self._name}: expected {self.size} bytes, got a file that changed while it was sent")
         return block
 
 
@@ -148,7 +147,7 @@ def _is_quick(image: Any) -> bool:
     return isinstance(image, (bytes, bytearray)) or (isinstance(image, str) and is_link(image))
 
 
-def _sources(body: Sequence[bytes | Slot], validate: bool) -> tuple[bytes | Source, ...]:  # noqa: FBT001
+def _sources(body: Sequence[bytes | Slot], validate: bool) -> tuple[bytes | Source, ...]:
     return tuple(part if isinstance(part, bytes) else _source(part, validate) for part in body)
 
 
@@ -157,7 +156,7 @@ def is_link(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
 
 
-def _source(slot: Slot, validate: bool) -> Source:  # noqa: FBT001
+def _source(slot: Slot, validate: bool) -> Source:
     image, name = slot.image, slot.name
     if isinstance(image, str) and is_link(image):
         return LinkSource(image)
@@ -165,9 +164,7 @@ def _source(slot: Slot, validate: bool) -> Source:  # noqa: FBT001
     if not source.size:
         raise InputError(f"{_label(image, name)}: expected a picture, got an empty one")
     if validate and sniff(head) is None:
-        raise InputError(
-            f"{_label(image, name)}: expected a picture (JPEG, PNG, WebP, HEIC), got something else"
-        )
+        raise InputError(f"{_label(image, name)}: expected a picture (JPEG, PNG, WebP, HEIC), got something else")
     return source
 
 
@@ -200,19 +197,21 @@ def _file(image: str | os.PathLike[str], name: str) -> tuple[Source, bytes]:
     try:
         path = Path(os.fsdecode(image))
         details = path.stat()
-        if not stat.S_ISREG(details.st_mode):
-            what = "a directory" if stat.S_ISDIR(details.st_mode) else "no regular file"
-            raise InputError(f"{label}: expected a picture, got {what}")
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except InputError:
-        raise
+        head = _head_of(path) if stat.S_ISREG(details.st_mode) else b""
     except FileNotFoundError:
-        hint = "" if len(os.fspath(image)) < 256 else "base64 text is not taken as a str: decode it to bytes"
+        hint = "" if len(os.fspath(image)) < MAX_NAME else "base64 text is not taken as a str: decode it to bytes"
         raise InputError(f"{label}: expected a picture, got no such file").with_context(hint=hint) from None
     except (OSError, ValueError) as error:  # unreadable, too long a name, a NUL in it
         raise InputError(f"{label}: {getattr(error, 'strerror', None) or error}") from None
+    if not stat.S_ISREG(details.st_mode):
+        what = "a directory" if stat.S_ISDIR(details.st_mode) else "no regular file"
+        raise InputError(f"{label}: expected a picture, got {what}")
     return FileSource(path, label, 0, details), head
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def _file_object(file: BinaryIO, name: str) -> tuple[Source, bytes]:
@@ -236,13 +235,11 @@ def _file_object(file: BinaryIO, name: str) -> tuple[Source, bytes]:
 
 
 def _data_uri(text: str, name: str) -> bytes:
-    head, comma, data = text.partition(",")
-    try:
-        if not comma:
-            raise ValueError
-        if head.lower().endswith(";base64"):
-            return pybase64.b64decode("".join(data.split()), validate=True)
+    head, _, data = text.partition(",")
+    if not head.lower().endswith(";base64"):
         return unquote_to_bytes(data)
+    try:
+        return pybase64.b64decode("".join(data.split()), validate=True)
     except ValueError:
         raise InputError(f"{name}: expected a data URI, got one that does not decode") from None
 
@@ -257,10 +254,8 @@ def _pillow(image: Any, name: str) -> bytes:
         if upright.mode in ("RGB", "L"):
             upright.save(buffer, "JPEG", quality=95)
         else:
-            upright.convert("RGBA" if "A" in upright.mode or upright.mode == "P" else "RGB").save(
-                buffer, "PNG"
-            )
-    except Exception as error:  # Pillow raises many kinds; whatever it is, this photo cannot be sent
+            upright.convert("RGBA" if "A" in upright.mode or upright.mode == "P" else "RGB").save(buffer, "PNG")
+    except Exception as error:  # noqa: BLE001 - Pillow raises many kinds; whatever it is, this photo cannot be sent
         raise InputError(f"{name}: the Pillow image cannot be encoded: {error}") from None
     return buffer.getvalue()
 
@@ -269,7 +264,7 @@ def _label(image: Any, name: str) -> str:
     """Name a photo in an error: its path where it has one."""
     if isinstance(image, (str, os.PathLike)) and not str(image).startswith("data:"):
         text = os.fsdecode(image)
-        return f"{name} ({text if len(text) < 256 else text[:64] + '…'})"
+        return f"{name} ({text if len(text) < MAX_NAME else text[:64] + '…'})"
     return name
 
 

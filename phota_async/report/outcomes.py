@@ -33,8 +33,15 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         price_high=outcome.spent,
         seconds=seconds,
         error=str(outcome.error) if outcome.error else "",
-        request_id=result.request_id if result else outcome.error.request_id if outcome.error else None,
+        request_id=_mark(outcome),
     )
+
+
+def _mark(outcome: "Outcome") -> str | None:
+    """Return what to quote to the service: the request's id, or the job's."""
+    if outcome.result is not None:
+        return outcome.result.request_id or outcome.result.job_id
+    return outcome.error.request_id if outcome.error else None
 
 
 def _photo(image: Any) -> SheetPhoto:

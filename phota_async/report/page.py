@@ -51,9 +51,7 @@ def render(
     )
 
 
-def _card(
-    number: int, row: SheetRow, thumbnails: Mapping[SheetPhoto, Thumbnail], folder: Path
-) -> dict[str, Any]:
+def _card(number: int, row: SheetRow, thumbnails: Mapping[SheetPhoto, Thumbnail], folder: Path) -> dict[str, Any]:
     return {
         "number": number,
         "row": row,
@@ -96,7 +94,7 @@ def _link(photo: SheetPhoto, folder: Path) -> str | None:
 def _facts(rows: Sequence[SheetRow]) -> list[tuple[str, str, str]]:
     """Return the header's numbers: (label, value, tone)."""
     failed = sum(row.rank < RANK_MISSED for row in rows)
-    asked = sum(len(row.expected) for row in rows if row.status in {"done", "skipped"})
+    asked = sum(len(row.expected) for row in rows if row.status == "done")
     missed = sum(len(row.missing) for row in rows)
     priced = sum(row.price_high is not None for row in rows)
     facts = [

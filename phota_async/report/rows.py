@@ -46,12 +46,12 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     """What went wrong, with the hint; ``""`` when nothing did."""
     request_id: str | None = None
-    """The service's mark of the exchange."""
+    """The service's mark of the exchange, or the job's id."""
 
     @property
     def missing(self) -> tuple[str, ...]:
         """Profiles that were asked for and not recognised in a picture that came back."""
-        if self.status not in {"done", "skipped"}:
+        if self.status != "done":  # who was recognised in a skipped item was said when it was made
             return ()
         return tuple(profile_id for profile_id in self.expected if not self.found.get(profile_id))
 
@@ -89,9 +89,7 @@ def money(low: Decimal | None, high: Decimal | None) -> str:
     """Write a price or a range of prices in US dollars; ``""`` where it is not known."""
     if low is None and high is None:
         return ""
-    least, most = (
-        f"{value.quantize(Decimal('0.01')):,}" for value in (low or high, high or low) if value is not None
-    )
+    least, most = (f"{value.quantize(Decimal('0.01')):,}" for value in (low or high, high or low) if value is not None)
     return f"${least}" if least == most else f"${least}\N{EN DASH}{most}"
 
 

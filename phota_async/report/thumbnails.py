@@ -32,7 +32,9 @@ class Thumbnail(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     """Pixels of the small picture."""
     original: str
-    """The original in words: ``"1024 x 768 JPEG, 210 KB"``."""
+    """The original's size and format: ``"1024x768 JPEG"``, with a proper times sign."""
+    weight: str
+    """The original's bytes in words: ``"210 KB"``."""
 
 
 def side_for(count: int) -> int:
@@ -81,7 +83,7 @@ def thumbnail(photo: SheetPhoto, side: int) -> Thumbnail | None:
 
 def _shrink(image: Image.Image, side: int, size: int) -> Thumbnail:
     width, height = image.size
-    original = f"{width} x {height} {image.format}, {human_size(size)}"
+    original = f"{width}\N{MULTIPLICATION SIGN}{height} {image.format}"
     profile = image.info.get("icc_profile") or b""
     image.draft("RGB", (side, side))  # a large JPEG is decoded at an eighth of its size
     small = ImageOps.exif_transpose(image)
@@ -99,7 +101,11 @@ def _shrink(image: Image.Image, side: int, size: int) -> Thumbnail:
     )
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Thumbnail(
-        data_uri=f"data:image/jpeg;base64,{data}", width=small.width, height=small.height, original=original
+        data_uri=f"data:image/jpeg;base64,{data}",
+        width=small.width,
+        height=small.height,
+        original=original,
+        weight=human_size(size),
     )
 
 

@@ -39,6 +39,7 @@ logger = logging.getLogger("phota_async")
 
 SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
 DEPRECATION = "X-Phota-Deprecation-Date"
+MAX_URLS = 1024  # parsed addresses that are kept
 _deprecations_told: set[str] = set()  # once a process and date
 
 
@@ -90,6 +91,7 @@ class Transport:
         deadline: float | None = None,
         validate: bool = True,
         first_sent: float | None = None,
+        retries: bool = True,
     ) -> Reply[T]:
         """Send a call until it succeeds, or the law, the budget or the deadline says stop.
 
@@ -99,13 +101,14 @@ class Transport:
             deadline: The running loop's time at which everything ends; ``None`` uses the config's timeout.
             validate: Whether photos must look like pictures.
             first_sent: Unix time at which this job was sent for the first time, in this process or another.
+            retries: ``False`` makes one attempt only, for polls: they come again anyway.
         """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         if deadline is None:
             deadline = begun + (self.config.free_timeout if call.kind == "free" else self.config.timeout)
         parts = None if call.body is None else await measure(call.body, validate=validate)
-        sending: _Sending[T] = _Sending(self, call, parts, deadline, first_sent)
+        sending: _Sending[T] = _Sending(self, call, parts, deadline, first_sent, retries=retries)
         if self.hooks:
             self.hooks(RequestStarted(route=call.route))
         reply = await sending.run(receive)
@@ -126,7 +129,7 @@ class Transport:
             return URL(call.address, encoded=True)
         url = self._urls.get(call.path)
         if url is None:
-            if len(self._urls) >= 1024:  # ids come and go
+            if len(self._urls) >= MAX_URLS:  # ids come and go
                 self._urls.clear()
             url = self._urls[call.path] = URL(self.base_url + call.path, encoded=True)
         return url.with_query(call.query) if call.query else url
@@ -169,6 +172,8 @@ class _Sending(Generic[T]):
         parts: tuple[bytes | Source, ...] | None,
         deadline: float,
         first_sent: float | None,
+        *,
+        retries: bool,
     ) -> None:
         self._transport = transport
         self._call = call
@@ -179,6 +184,7 @@ class _Sending(Generic[T]):
         self._age = 0.0 if first_sent is None else max(0.0, time.time() - first_sent)
         self._first_attempt = self._loop.time()
         self._attempt = 0
+        self._retries = retries
         self._unclear = False  # whether some attempt may have bought something
         self._new_key = False
 
@@ -221,13 +227,9 @@ class _Sending(Generic[T]):
                 return await self._read(response, receive)
         except PhotaError as error:
             failure = error
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = translate(error, self._call, self._transport.origin, body)
-        if (
-            isinstance(failure, TransportError)
-            and self._loop.time() >= self._deadline
-            and not _not_sent(failure)
-        ):
+        if isinstance(failure, TransportError) and self._loop.time() >= self._deadline and not _not_sent(failure):
             return silence(self._call, "no answer in time")
         return failure
 
@@ -241,6 +243,7 @@ class _Sending(Generic[T]):
             headers=headers,
             allow_redirects=False,  # the key, and with 307 the photos, would go wherever the answer says
             auto_decompress=False,
+            raise_for_status=False,  # a lent session may be set to raise, with the request's headers in the error
             proxy=config.proxy,
             timeout=aiohttp.ClientTimeout(
                 total=remaining,
@@ -276,15 +279,11 @@ class _Sending(Generic[T]):
             self._new_key = True
             return 0.0
         fault = fault_of(error)
-        if fault not in (None, Fault.NOT_SENT, Fault.REFUSED) and self._call.kind in (
-            "job",
-            "paid",
-            "create",
-        ):
+        if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST):
             self._unclear = True
         age = self._age + self._loop.time() - self._first_attempt
         delay = decide(self._transport.config.retry, self._attempt, error, self._call.kind, age=age)
-        if delay is None or self._loop.time() + delay >= self._deadline:
+        if delay is None or not self._retries or self._loop.time() + delay >= self._deadline:
             return None
         if fault is Fault.REFUSED and getattr(error, "retry_after", None) is not None:
             self._transport.limiter.pause(delay)

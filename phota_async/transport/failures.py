@@ -17,7 +17,9 @@ SYNC_HINT = 'it may have been charged and is not sent again; mode="job" can be r
 CREATE_HINT = "look for the profile with profiles.list(tag=...) before creating it again"
 
 
-def translate(error: Exception, call: Call, origin: str, body: StreamedBody | None) -> PhotaError:
+def translate(  # noqa: PLR0911 - a border has many gates
+    error: Exception, call: Call, origin: str, body: StreamedBody | None
+) -> PhotaError:
     """Return our error for what broke an attempt."""
     if body is not None and body.error is not None:
         return body.error

@@ -32,9 +32,7 @@ _inherited: list[object] = []  # sessions of a parent process: closing them woul
 class Pools:
     """The sessions of one event loop."""
 
-    def __init__(
-        self, config: ClientConfig, lent: aiohttp.ClientSession | None, *, allow_private: bool
-    ) -> None:
+    def __init__(self, config: ClientConfig, lent: aiohttp.ClientSession | None, *, allow_private: bool) -> None:
         self.lent = lent
         self.paid = lent or _session(config, PAID_KEEPALIVE)
         self.free = lent or _session(config, FREE_KEEPALIVE)
@@ -67,9 +65,7 @@ class Pools:
 class PoolSet:
     """Finds the sessions of the running loop, making them on first use."""
 
-    def __init__(
-        self, config: ClientConfig, lent: aiohttp.ClientSession | None, *, allow_private: bool
-    ) -> None:
+    def __init__(self, config: ClientConfig, lent: aiohttp.ClientSession | None, *, allow_private: bool) -> None:
         self._config = config
         self._lent = lent
         self._allow_private = allow_private
@@ -126,9 +122,7 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def _session(
-    config: ClientConfig, keepalive: float, resolver: AbstractResolver | None = None
-) -> aiohttp.ClientSession:
+def _session(config: ClientConfig, keepalive: float, resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,  # the Limiter bounds calls; a second bound here would hide a wait from the deadline
         keepalive_timeout=keepalive,

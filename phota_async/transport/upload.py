@@ -27,7 +27,7 @@ class StreamedBody(aiohttp.payload.Payload):
         self.started = False
         self.error: InputError | None = None
 
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002 - aiohttp's signature
         """Not offered: the body never exists as one text."""
         raise TypeError("a streamed body has no text")
 
@@ -35,7 +35,7 @@ class StreamedBody(aiohttp.payload.Payload):
         """Send the body."""
         await self.write_with_length(writer, None)
 
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
         """Send the body; aiohttp turns what is raised here into its own error, so ours is noted."""
         self.started = True
         try:

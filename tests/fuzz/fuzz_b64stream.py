@@ -10,9 +10,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from reference_json import Refused, read_by_scanner, read_plainly  # noqa: E402 - it is beside this folder
+from reference_json import Refused, read_by_scanner, read_plainly
 
-from phota_async.errors import DecodeError  # noqa: E402
+from phota_async.errors import DecodeError
 
 # What random bytes seldom come upon.
 WORDS = (

@@ -1,0 +1,84 @@
+"""Every example runs as a program against the sandbox, and leaves what it promises."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from phota_async.media.formats import sniff
+from phota_async.sandbox.thread import SandboxThread
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PHOTO = Path(__file__).parent.parent / "phota_async" / "demo" / "photos" / "cat.jpg"
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(phota_sandbox: SandboxThread, tmp_path: Path) -> Run:
+    def start(name: str, *arguments: object) -> str:
+        environment = os.environ | {
+            "PHOTA_BASE_URL": phota_sandbox.base_url,
+            "PHOTA_API_KEY": phota_sandbox.api_key,
+            "POLL_SECONDS": "0.1",
+        }
+        done = subprocess.run(
+            [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return start
+
+
+def is_picture(path: Path) -> bool:
+    return sniff(path.read_bytes()[:32]) == "jpg"
+
+
+def test_quickstart_saves_an_enhanced_photo(run: Run, tmp_path: Path) -> None:
+    assert run("quickstart", PHOTO).split() == ["out/enhanced-1.jpg"]
+    assert is_picture(tmp_path / "out/enhanced-1.jpg")
+
+
+def test_train_and_edit_watches_and_recognises(run: Run, phota_sandbox: SandboxThread, tmp_path: Path) -> None:
+    links = [phota_sandbox.call(lambda sandbox: sandbox.upload(PHOTO)) for _ in range(5)]
+    printed = run("train_and_edit", PHOTO, *links)
+    assert "IN_PROGRESS" in printed
+    assert "READY" in printed
+    assert "missing: ()" in printed
+    assert is_picture(tmp_path / "out/edited-2.jpg")
+
+
+def test_batch_folder_mirrors_the_tree_and_skips_what_is_there(run: Run, phota_sandbox: SandboxThread, tmp_path: Path) -> None:
+    (tmp_path / "photos/deep").mkdir(parents=True)
+    for name in ("a.jpg", "deep/b.jpg"):
+        (tmp_path / "photos" / name).write_bytes(PHOTO.read_bytes())
+    assert "2 photos, 0.24 to 0.24 US dollars" in run("batch_folder", "photos", "results")
+    assert is_picture(tmp_path / "results/deep/b.enhance-1.jpg")
+    assert run("batch_folder", "photos", "results").count("skipped") == 3  # two outcomes and the counters
+    assert phota_sandbox.posts("/enhance") == 2
+
+
+def test_jobs_submits_and_fetches_in_another_process(run: Run, tmp_path: Path) -> None:
+    job_id = run("jobs", "submit", PHOTO).strip()
+    assert run("jobs", "fetch", job_id).split() == ["out/image-1.jpg"]
+    assert is_picture(tmp_path / "out/image-1.jpg")
+
+
+def test_errors_and_hooks_shows_events(run: Run) -> None:
+    printed = run("errors_and_hooks", PHOTO)
+    assert "RequestFinished" in printed
+    assert "ImageResult 1 images" in printed
+
+
+def test_every_example_is_tested() -> None:
+    tested = {"quickstart", "train_and_edit", "batch_folder", "jobs", "errors_and_hooks"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
