@@ -11,9 +11,12 @@ def main() -> None:
     if message:
         sys.stderr.write(f"{message}\n")
         sys.exit(2)
-    from phota_async.cli.main import main as run  # noqa: PLC0415 - click may be missing
+    try:
+        from phota_async.cli.main import main as run  # noqa: PLC0415 - click may be missing
 
-    run()
+        run()
+    except KeyboardInterrupt:  # before click could take care of it
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -344,6 +344,7 @@ class PhotaClient:
         *,
         save_to: StrPath | None = None,
         exists: Exists = "error",
+        hashed: bool = False,
         mode: Mode | None = None,
         timeout: float | None = None,
         validate: bool = True,
@@ -356,6 +357,7 @@ class PhotaClient:
                 stays flat whatever their size. A path that does not exist and has no suffix is a directory.
             exists: What to do when a name is taken: ``"error"`` (before anything is sent), ``"number"`` or
                 ``"replace"``.
+            hashed: Whether saved files get their ``sha256``, computed while they are written.
             mode: As in `edit`.
             timeout: As in `edit`.
             validate: As in `edit`.
@@ -376,7 +378,7 @@ class PhotaClient:
         if chosen not in ("sync", "job"):
             fail("mode", '"sync" or "job"', chosen)
         deadline = self._deadline(timeout)
-        destination = await _prepare(save_to, request, exists)
+        destination = await _prepare(save_to, request, exists, hashed=hashed)
         how = send_as_job if chosen == "job" else send_sync
         return await how(self, request, destination, deadline, validate=validate)
 
@@ -400,7 +402,9 @@ class PhotaClient:
                 return (await self._transport.pools.get()).downloads
 
             transport = self._transport
-            self._downloader = Downloader(open_session, self.config, allow_private=transport.allow_private)
+            self._downloader = Downloader(
+                open_session, self.config, self.limiter, allow_private=transport.allow_private
+            )
         return self._downloader
 
     def _deadline(self, timeout: float | None) -> float:
@@ -416,11 +420,13 @@ def check_kind(request: object) -> None:
         fail("request", "an EditRequest, GenerateRequest, EnhanceRequest or RemixRequest", request)
 
 
-async def _prepare(save_to: StrPath | None, request: AnyRequest, exists: Exists) -> "Destination | None":
+async def _prepare(
+    save_to: StrPath | None, request: AnyRequest, exists: Exists, *, hashed: bool
+) -> "Destination | None":
     if save_to is None:
         return None
     from .media.destination import make_destination  # noqa: PLC0415 - only who saves needs it
 
-    destination = make_destination(to_path(save_to), request.operation, exists)
+    destination = make_destination(to_path(save_to), request.operation, exists, hashed=hashed)
     await destination.check(request.num_output_images, request.output_format)
     return destination

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -88,11 +88,10 @@ class Limiter:
             raise
 
     def acquire_nowait(self) -> bool:
-        """Take a place if one is free at once and nobody waits; says whether it did. Ignores rate and pause."""
-        if self._running >= self.max_concurrency or any(self._queues):
+        """Take a place if nothing stands against it: a full house, a queue, a pause or a rate."""
+        if self.rate is not None or (self._pauses and self._paused_for()):
             return False
-        self._running += 1
-        return True
+        return self._take_place_nowait()
 
     def release(self) -> None:
         """Give a place back; it goes straight to whoever waits longest."""
@@ -104,13 +103,19 @@ class Limiter:
                     return
         self._running -= 1
 
+    def reserve(self, size: int, deadline: float | None = None) -> "AbstractAsyncContextManager[None]":
+        """Hold ``size`` bytes of ``max_bytes`` while a body is under way; first come, first served.
+
+        Args:
+            size: Bytes.
+            deadline: The loop's time at which waiting ends with `TimeoutError`.
+        """
+        return nullcontext() if self.max_bytes is None or size <= 0 else self._reserve(size, deadline)
+
     @asynccontextmanager
-    async def reserve(self, size: int) -> AsyncIterator[None]:
-        """Hold ``size`` bytes of ``max_bytes`` while a body is under way; waits, first come first served."""
-        if self.max_bytes is None or size <= 0:
-            yield
-            return
-        await self._take_bytes(size)
+    async def _reserve(self, size: int, deadline: float | None) -> AsyncIterator[None]:
+        async with asyncio.timeout_at(deadline):
+            await self._take_bytes(size)
         try:
             yield
         finally:
@@ -137,8 +142,14 @@ class Limiter:
         paused = f", paused for {pause:.1f} s" if pause else ""
         return f"<Limiter {self._running}/{self.max_concurrency} running, {self._waiting()} waiting{paused}>"
 
+    def _take_place_nowait(self) -> bool:
+        if self._running >= self.max_concurrency or any(self._queues):
+            return False
+        self._running += 1
+        return True
+
     async def _take_place(self, priority: int) -> None:
-        if self.acquire_nowait():
+        if self._take_place_nowait():
             return
         waiter = asyncio.get_running_loop().create_future()
         self._queues[priority].append(waiter)

@@ -25,9 +25,10 @@ class OutputImage:
         url: The signed link, or ``None``. Whoever has it has the picture: keep it out of logs.
         path: Where it was saved, or ``None``.
         size: Bytes, or ``None`` while it is only a link.
+        sha256: Digest of a saved file in hexadecimal, where ``send(..., hashed=True)`` asked for it.
     """
 
-    __slots__ = ("_data", "_fetch", "_format", "_pieces", "path", "place", "size", "url")
+    __slots__ = ("_data", "_fetch", "_format", "_pieces", "path", "place", "sha256", "size", "url")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class OutputImage:
         self.path = path
         self.size = sum(map(len, pieces)) if pieces else size
         self.place = place
+        self.sha256: str | None = None
 
     @property
     def data(self) -> bytes | None:
@@ -134,7 +136,8 @@ class OutputImage:
         await self._fetch(self, sink)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.data, self.url, self.path, self.size, self._format, self.place)
+        state = (None, {"sha256": self.sha256})
+        return _rebuild, (self.data, self.url, self.path, self.size, self._format, self.place), state
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OutputImage):

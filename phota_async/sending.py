@@ -207,7 +207,7 @@ async def _fetch_one(
     try:
         await fetcher(image, file)
         saved = await destination.publish(file, place, image.url)
-        image.path, image.size = saved.path, saved.size
+        image.path, image.size, image.sha256 = saved.path, saved.size, saved.sha256
         image.keep_format(saved.format)
         _tell_saved(client, image)
     finally:

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from phota_async.config import find_key
 from phota_async.demo import DemoOptions, DemoReport, PlainProgress, run_demo
 from phota_async.demo.live_progress import LiveProgress
+from phota_async.demo.options import TIME_SCALE
 from phota_async.demo.plan import live_estimate
 from phota_async.demo.progress import Progress
 
@@ -28,10 +30,24 @@ from .exit_codes import ExitCode, code_for_items
 @click.option("--live", is_flag=True, help="Buy from the real service; needs PHOTA_API_KEY.")
 @click.option("--profile", "profiles", multiple=True, metavar="ID", help="With --live: a trained profile; up to two.")
 @click.option("--base-url", metavar="URL", help="With --live: another address of the service.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(1, 100_000),
+    default=TIME_SCALE,
+    show_default=True,
+    help="How fast the sandbox's clock runs.",
+)
 @click.option("-y", "--yes", is_flag=True, help="With --live: do not ask before spending.")
 @click.pass_context
 def demo(
-    ctx: click.Context, *, out: Path, live: bool, profiles: tuple[str, ...], base_url: str | None, yes: bool
+    ctx: click.Context,
+    *,
+    out: Path,
+    live: bool,
+    profiles: tuple[str, ...],
+    base_url: str | None,
+    time_scale: float,
+    yes: bool,
 ) -> None:
     """Train two profiles, then enhance, edit, remix and generate, and lay it all on a contact sheet.
 
@@ -39,7 +55,7 @@ def demo(
     same folder replaces what the first one made, and nothing else.
     """
     _check(live=live, profiles=profiles, base_url=base_url, yes=yes)
-    options = DemoOptions(out=out, live=live, profiles=profiles, base_url=base_url)
+    options = DemoOptions(out=out, live=live, profiles=profiles, base_url=base_url, time_scale=time_scale)
     if live:
         _ask(options, yes=yes)
     report = asyncio.run(run_demo(options, progress=choose_progress()))
@@ -69,6 +85,7 @@ def _check(*, live: bool, profiles: tuple[str, ...], base_url: str | None, yes: 
 
 def _ask(options: DemoOptions, *, yes: bool) -> None:
     """Say what a live run costs and get a yes."""
+    find_key(None)  # a missing key is told before anything else
     click.echo(live_estimate(options.profiles), err=True)
     if yes:
         return

@@ -80,6 +80,8 @@ _FIRST = (  # when several apply, the one that a person must deal with first
 
 def code_for(error: BaseException) -> ExitCode:
     """Return the exit code of one error; a single call that failed for another reason is "all failed"."""
+    if is_about_a_file(error):
+        return ExitCode.USAGE
     if not isinstance(error, PhotaError):
         return ExitCode.BUG
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), ExitCode.ALL_FAILED)
@@ -101,6 +103,11 @@ def code_for_items(*, done: int, errors: Iterable[BaseException | None]) -> Exit
     if done:
         return ExitCode.SOME_FAILED
     return ExitCode.UNAVAILABLE if codes == {ExitCode.UNAVAILABLE} else ExitCode.ALL_FAILED
+
+
+def is_about_a_file(error: BaseException) -> bool:
+    """Whether the disk or a path is the trouble: full, read-only, not ours. No bug, and nothing of the service."""
+    return isinstance(error, OSError) and error.filename is not None
 
 
 def leading_error(error: BaseException) -> BaseException:

@@ -88,10 +88,10 @@ def leave(error: Exception) -> NoReturn:
     # Imported here, since `phota --help` needs neither.
     from phota_async.errors import PhotaError  # noqa: PLC0415
 
-    from .exit_codes import code_for, leading_error  # noqa: PLC0415
+    from .exit_codes import code_for, is_about_a_file, leading_error  # noqa: PLC0415
 
     cause = leading_error(error)
-    if not isinstance(cause, PhotaError):
+    if not isinstance(cause, PhotaError) and not is_about_a_file(cause):
         raise error
     click.echo(f"phota: {cause}", err=True)
     sys.exit(code_for(cause))

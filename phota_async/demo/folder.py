@@ -26,10 +26,10 @@ class DemoFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._digests: dict[str, str] = {}
+        self._own: set[Path] = set()
 
     def __repr__(self) -> str:
-        return f"<DemoFolder {self.root} {len(self._digests)} own files>"
+        return f"<DemoFolder {self.root} {len(self._own)} own files>"
 
     def open(self) -> None:
         """Make the folder and remove what an earlier run of the demo left there, unless somebody changed it.
@@ -64,12 +64,14 @@ class DemoFolder:
         return path
 
     def own(self, path: Path) -> None:
-        """Note that the demo wrote ``path``, so that the next run may replace it."""
-        self._digests[path.relative_to(self.root).as_posix()] = _digest(path)
+        """Remember that the demo wrote ``path``, so that the next run may replace it. Costs nothing until `close`."""
+        self._own.add(path)
 
     def close(self) -> None:
-        """Write the note about the demo's own files."""
-        (self.root / NOTE).write_bytes(_encode(self._digests))
+        """Write the note about the demo's own files, with the digests that tell whether somebody changed them."""
+        own = sorted(path for path in self._own if path.is_file())
+        digests = {path.relative_to(self.root).as_posix(): _digest(path) for path in own}
+        (self.root / NOTE).write_bytes(_encode(digests))
 
     def _read_note(self) -> dict[str, str]:
         try:

@@ -36,7 +36,7 @@ class Progress(Protocol):
         """Tell that a batch of ``total`` requests begins."""
 
     def item(self, key: str, status: str, tally: Tally) -> None:
-        """Tell that one request of the batch ended."""
+        """Tell that one request of the batch ended; ``status`` gives the reason of a failure."""
 
 
 class PlainProgress:

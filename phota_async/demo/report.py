@@ -22,8 +22,6 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     """Keys of requests that came back with too few pictures, or with one that does not decode."""
     errors: tuple[PhotaError | None, ...] = ()
     """One for each request that did not end well."""
-    bytes_written: int = 0
-    """Size of all pictures, bytes."""
     seconds: float = 0.0
     """Seconds from the first step to the contact sheet."""
     training_price: Decimal | None = None
@@ -39,6 +37,12 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     def pictures(self) -> int:
         """How many pictures were written."""
         return sum(len(row.results) for row in self.rows)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pictures."""
+        paths = [path for row in self.rows for path in row.results if isinstance(path, Path)]
+        return sum(path.stat().st_size for path in paths if path.is_file())
 
     @property
     def done(self) -> int:
@@ -62,17 +66,16 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def lines(self) -> list[str]:
         """Return the summary for people, line by line."""
-        whole = f"broken or too few: {', '.join(self.broken)}" if self.broken else "every one opened and decoded"
         asked = self.found + sum(map(len, self.missed.values()))
         facts = {
             "requests": f"{self.done} of {len(self.rows)} done",
-            "pictures": f"{self.pictures}, {human_size(self.bytes_written)}, {whole}",
-            "identity": f"{self.found} of {asked} recognised{self._misses()}" if asked else "nobody was asked for",
+            "pictures": self._picture_line(),
+            "identity": f"{self.found} of {asked} recognised{self._misses()}" if asked else "",
             "price": self._price_line(),
             "time": f"{self.seconds:.1f} s",
             "summary": str(self.summary),
         }
-        return [f"{name:<10} {fact}" for name, fact in facts.items()]
+        return [f"{name:<10} {fact}" for name, fact in facts.items() if fact]
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary for programs; paths are relative to the folder."""
@@ -82,7 +85,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
             "requests": len(self.rows),
             "done": self.done,
             "pictures": self.pictures,
-            "bytes": self.bytes_written,
+            "bytes": self.size,
             "seconds": round(self.seconds, 3),
             "identity": {"found": self.found, "missed": self.missed},
             "price": {
@@ -95,6 +98,12 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
             "contact_sheet": self.sheet.name,
             "items": [_item(row, folder) for row in self.rows],
         }
+
+    def _picture_line(self) -> str:
+        if not self.pictures:
+            return "none"
+        whole = f"broken or too few: {', '.join(self.broken)}" if self.broken else "every one opened and decoded"
+        return f"{self.pictures}, {human_size(self.size)}, {whole}"
 
     def _misses(self) -> str:
         if not self.missed:

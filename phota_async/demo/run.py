@@ -1,7 +1,6 @@
 """Run the demo from the photos to the contact sheet."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import anyio.to_thread
@@ -71,13 +70,14 @@ def _shooting(
         output=folder.root / stage.results,
         exists=stage.exists,
         max_concurrency=options.max_concurrency,
+        on_picture=folder.own if stage.sandbox else _bought,
     )
 
 
 async def _finish(stage: Stage, taken: Taken, folder: DemoFolder, started: float) -> DemoReport:
     """Check the pictures, write the contact sheet and the summary."""
-    paths = [path for row in taken.rows for path in row.results if isinstance(path, Path)]
-    unwhole = await unreadable(paths)
+    pictures = [path for row in taken.rows for path in row.results if isinstance(path, Path)]
+    unwhole = await unreadable(pictures)
     sheet = await contact_sheet(
         taken.rows,
         folder.free("contact-sheet.html"),
@@ -85,25 +85,26 @@ async def _finish(stage: Stage, taken: Taken, folder: DemoFolder, started: float
         note=SANDBOX_NOTE if stage.sandbox else LIVE_NOTE,
         names=stage.cast.names(),
     )
+    folder.own(sheet)
     trained = len(stage.cast.names())
     report = DemoReport(
         rows=taken.rows,
-        broken=tuple(row.key for row in taken.rows if row.key in taken.short or unwhole.intersection(row.results)),
+        broken=tuple(row.key for row in taken.rows if row.key in taken.short or unwhole & {*row.results}),
         errors=tuple(taken.errors.values()),
-        bytes_written=sum(path.stat().st_size for path in paths if path not in unwhole),
         seconds=time.monotonic() - started,
         training_price=trained * PUBLISHED.training[TIER] if trained else None,
         charged=stage.sandbox.charged if stage.sandbox else None,
         sheet=sheet,
         summary=folder.free("summary.json"),
     )
-    await anyio.to_thread.run_sync(_keep, folder, report, paths if stage.sandbox else [])
+    await anyio.to_thread.run_sync(_summarise, report)
+    folder.own(report.summary)
     return report
 
 
-def _keep(folder: DemoFolder, report: DemoReport, pictures: Sequence[Path]) -> None:
-    """Write the summary, and note as the demo's own what the next run may replace: never a bought picture."""
+def _summarise(report: DemoReport) -> None:
     report.summary.write_bytes(msgspec.json.format(encode_summary(report.to_json())) + b"\n")
-    for path in (report.summary, report.sheet, *pictures):
-        if path.exists():
-            folder.own(path)
+
+
+def _bought(_: Path) -> None:
+    """Leave a picture that was paid for out of what the next run may replace."""

@@ -1,7 +1,8 @@
 """Run the demo's one batch and note how each request ended."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from phota_async.client import PhotaClient
 from phota_async.errors import PhotaError
 from phota_async.media.files import Exists
 from phota_async.report.outcomes import row_of
-from phota_async.report.rows import SheetRow, money
+from phota_async.report.rows import SheetRow, money, without_links
 from phota_async.requests import AnyRequest
 
 from .progress import Progress, Tally
@@ -42,6 +43,7 @@ class Shooting:
         output: Where the pictures go.
         exists: As in `Batch`: what is there already is bought again, or not.
         max_concurrency: Items begun and not final.
+        on_picture: Is told each file that was written.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Shooting:
         output: Path,
         exists: Exists,
         max_concurrency: int,
+        on_picture: Callable[[Path], object],
     ) -> None:
         self._requests = requests
         self._progress = progress
+        self._on_picture = on_picture
         self._begun: dict[str, float] = {}
         self._rows: dict[str, SheetRow] = {}
         self._errors: dict[str, PhotaError | None] = {}
@@ -91,11 +95,14 @@ class Shooting:
     def _take(self, outcome: Outcome) -> None:
         seconds = time.monotonic() - self._begun[outcome.key]
         self._rows[outcome.key] = row_of(outcome, seconds=seconds)
+        for path in outcome.paths:
+            self._on_picture(path)
         if outcome.status not in {"done", "skipped"}:
             self._errors[outcome.key] = outcome.error
         elif outcome.status == "done" and len(outcome.paths) < outcome.request.num_output_images:
             self._short.add(outcome.key)
-        self._progress.item(outcome.key, outcome.status, self._tally())
+        status = f"{outcome.status}: {outcome.error.sentence()}" if outcome.error else outcome.status
+        self._progress.item(outcome.key, without_links(status), self._tally())
 
     def _tally(self) -> Tally:
         failed, spent = len(self._errors), self._batch.statistics().spent
@@ -111,5 +118,7 @@ def _unsent(key: str, request: AnyRequest, stopped: PhotaError | None) -> SheetR
         operation=request.operation,
         status=NOT_SENT,
         prompt=request.prompt or "",
+        price_low=Decimal(0),
+        price_high=Decimal(0),
         error=reason,
     )

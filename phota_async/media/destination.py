@@ -8,7 +8,7 @@ from ..errors import InputError, PhotaError
 from ..results import OutputImage
 from .files import Exists, PartFile, check_exists
 from .formats import KNOWN_SUFFIXES, SUFFIXES, file_name, sniff
-from .sinks import FileSink
+from .sinks import FileSink, HashingFileSink
 
 
 class Destination:
@@ -18,9 +18,10 @@ class Destination:
     others are numbered behind it.
     """
 
-    def __init__(self, save_to: Path, operation: str, exists: Exists) -> None:
+    def __init__(self, save_to: Path, operation: str, exists: Exists, *, hashed: bool = False) -> None:
         check_exists(exists)
         self.exists = exists
+        self._new_sink = HashingFileSink if hashed else FileSink
         is_directory = save_to.is_dir() or (not save_to.suffix and not save_to.exists())
         self.directory = save_to if is_directory else save_to.parent
         self._name = f"{operation}-1" if is_directory else save_to.name
@@ -36,7 +37,7 @@ class Destination:
 
     def sink(self, index: int) -> FileSink:
         """Return the sink of picture ``index``."""
-        return FileSink(self.directory, self.name(index))
+        return self._new_sink(self.directory, self.name(index))
 
     async def check(self, count: int, output_format: str) -> None:
         """Raise `InputError` when a name is taken or nothing can be written here: nothing was paid for yet."""
@@ -46,7 +47,9 @@ class Destination:
         """Give a whole picture its name. It is paid for: a name that was taken meanwhile is numbered."""
         exists: Exists = "number" if self.exists == "error" else self.exists
         path = await sink.publish(exists)
-        return OutputImage(url=url, path=path, size=sink.size, image_format=sniff(sink.head), place=index)
+        image = OutputImage(url=url, path=path, size=sink.size, image_format=sniff(sink.head), place=index)
+        image.sha256 = sink.sha256 if isinstance(sink, HashingFileSink) else None
+        return image
 
     def _check(self, count: int, output_format: str) -> None:
         image_format = output_format if output_format in SUFFIXES else "jpg"
@@ -59,10 +62,10 @@ class Destination:
         PartFile(self.directory, self._name).discard()
 
 
-def make_destination(save_to: Path, operation: str, exists: Exists) -> Destination:
+def make_destination(save_to: Path, operation: str, exists: Exists, *, hashed: bool = False) -> Destination:
     """Look at a path and return the destination it means."""
     try:
-        return Destination(save_to, operation, exists)
+        return Destination(save_to, operation, exists, hashed=hashed)
     except PhotaError:
         raise
     except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from yarl import URL
 
 from ..config import ClientConfig
 from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
+from ..limiter import Limiter
 from ..retry import decide
 from .addresses import check_link, show_link
 from .formats import sniff
@@ -26,8 +27,11 @@ OpenSession = Callable[[], Awaitable[aiohttp.ClientSession]]
 class Downloader:
     """Fetches links for one client, through a session that never sees the key."""
 
-    def __init__(self, open_session: OpenSession, config: ClientConfig, *, allow_private: bool) -> None:
+    def __init__(
+        self, open_session: OpenSession, config: ClientConfig, limiter: Limiter, *, allow_private: bool
+    ) -> None:
         self._open_session = open_session
+        self._limiter = limiter
         self._config = config
         self._allow_private = allow_private
 
@@ -118,11 +122,12 @@ class _Transfer:
             await self._begin(response)
         if self._total is not None and self._total > limit:
             raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got {self._total}")
-        async for chunk in response.content.iter_any():
-            sink.write(chunk)
-            if sink.size > limit:
-                raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")
-            await sink.flush()
+        async with self._owner._limiter.reserve(response.content_length or 0, self._deadline):  # noqa: SLF001
+            async for chunk in response.content.iter_any():
+                sink.write(chunk)
+                if sink.size > limit:
+                    raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")
+                await sink.flush()
         self._check_whole()
         await sink.flush(everything=True)
         sink.close()

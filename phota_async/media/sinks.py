@@ -1,5 +1,6 @@
-"""Where decoded pictures go while they arrive: memory, or a file."""
+"""Where decoded pictures go while they arrive: memory, a file, or a file that is hashed on the way."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -132,6 +133,29 @@ class FileSink:
         if self._part is None:
             self._part = PartFile(self._directory, self._name)
         self._part.write(pieces)
+
+
+class HashingFileSink(FileSink):
+    """A file whose SHA-256 is known when it is whole; hashed in the thread that writes it."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        super().__init__(directory, name)
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what was written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    async def restart(self) -> None:
+        """Empty the file and forget its digest."""
+        await super().restart()
+        self._hash = hashlib.sha256()
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            self._hash.update(piece)
+        super()._write(pieces)
 
 
 def first_bytes(pieces: Sequence[bytes]) -> bytes:

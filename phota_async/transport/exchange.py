@@ -28,7 +28,7 @@ from ..events import AttemptFailed, Deprecated, Hooks, RequestFinished, RequestS
 from ..limiter import FREE, PAID, Limiter
 from ..media.sources import Source, measure
 from ..protocol import Call
-from ..retry import Fault, RetryBudget, decide, fault_of
+from ..retry import Fault, RetryBudget, backoff, decide, fault_of
 from .failures import lost, silence, translate
 from .pools import Pools, PoolSet
 from .receive import Receive, read_error_body
@@ -39,6 +39,7 @@ logger = logging.getLogger("phota_async")
 
 SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
 DEPRECATION = "X-Phota-Deprecation-Date"
+MAX_PAUSE = 300.0  # seconds that all calls keep still; whoever asks for longer is asked again
 MAX_URLS = 1024  # parsed addresses that are kept
 _deprecations_told: set[str] = set()  # once a process and date
 
@@ -176,6 +177,7 @@ class _Sending(Generic[T]):
         retries: bool,
     ) -> None:
         self._transport = transport
+        self._limiter = transport.limiter
         self._call = call
         self._parts = parts
         self._deadline = deadline
@@ -203,17 +205,29 @@ class _Sending(Generic[T]):
 
     async def _try(self, receive: Receive[T]) -> Reply[T] | PhotaError:
         """Make one attempt and return what came of it; errors of ours are values here."""
-        limiter, size = self._transport.limiter, photo_size(self._parts or ())
+        if not self._limiter.acquire_nowait():
+            refusal = await self._wait_for_place()
+            if refusal is not None:
+                return refusal
         try:
-            async with asyncio.timeout_at(self._deadline):
-                await limiter.acquire(FREE if self._call.kind == "free" else PAID)
-        except TimeoutError:
-            return DeadlineError(f"{self._call.route}: no place within the limits in time")
-        try:
-            async with limiter.reserve(size):
-                return await self._exchange(receive)
+            return await self._exchange(receive)
         finally:
-            limiter.release()
+            self._limiter.release()
+
+    async def _wait_for_place(self) -> DeadlineError | None:
+        """Wait within the deadline; when a pause is known to be longer, say so at once."""
+        limiter = self._limiter
+        pause = limiter.statistics().paused_for
+        if self._loop.time() + pause < self._deadline:
+            try:
+                async with asyncio.timeout_at(self._deadline):
+                    await limiter.acquire(FREE if self._call.kind == "free" else PAID)
+            except TimeoutError:
+                pass
+            else:
+                return None
+        why = f"the service asked for a pause of {pause:.0f} s" if pause else "no place within the limits in time"
+        return DeadlineError(f"{self._call.route}: {why}")
 
     async def _exchange(self, receive: Receive[T]) -> Reply[T] | PhotaError:
         pools = await self._transport.pools.get()
@@ -223,7 +237,10 @@ class _Sending(Generic[T]):
             return DeadlineError(f"{self._call.route}: out of time before it was sent")
         failure: PhotaError
         try:
-            async with self._request(pools, await self._headers(), body, remaining) as response:
+            async with self._limiter.reserve(photo_size(self._parts or ()), self._deadline):
+                response = await self._request(pools, await self._headers(), body, remaining)
+            # What is under way now is the answer: holding both reservations could block everybody for ever.
+            async with response, self._limiter.reserve(response.content_length or 0, self._deadline):
                 return await self._read(response, receive)
         except PhotaError as error:
             failure = error
@@ -282,11 +299,14 @@ class _Sending(Generic[T]):
         if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST):
             self._unclear = True
         age = self._age + self._loop.time() - self._first_attempt
+        if fault is Fault.REFUSED:
+            asked = getattr(error, "retry_after", None)
+            self._limiter.pause(
+                min(MAX_PAUSE, backoff(self._transport.config.retry, self._attempt) if asked is None else asked)
+            )
         delay = decide(self._transport.config.retry, self._attempt, error, self._call.kind, age=age)
         if delay is None or not self._retries or self._loop.time() + delay >= self._deadline:
             return None
-        if fault is Fault.REFUSED and getattr(error, "retry_after", None) is not None:
-            self._transport.limiter.pause(delay)
         return delay if self._transport.budget.take() else None
 
     def _tell(self, error: PhotaError, delay: float | None) -> None:
