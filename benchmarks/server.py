@@ -55,19 +55,15 @@ class Exchange(asyncio.BufferedProtocol):
 
     def _answer(self, body: Body) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (body.kind, body.size)
-        if len(body.pieces) == 1:
-            self._body = None
-            self._transport.write(head + body.pieces[0])
-            return
-        self._transport.write(head)
-        self._at = 0
+        self._transport.write(head + b"".join(body.pieces[:1]))  # else a small answer would be two packets
+        self._at = 1
         self._send()
 
     def _send(self) -> None:
         for _ in range(BURST):
             if self._body is None or self._paused:
                 return
-            if self._at == len(self._body.pieces):
+            if self._at >= len(self._body.pieces):
                 self._body = None
                 return
             self._at += 1

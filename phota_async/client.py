@@ -1,12 +1,13 @@
 """The object that users hold: four image operations, profiles, jobs and webhooks over one transport."""
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from .config import ClientConfig, KeySource, Mode, find_base_url, find_key
+from .config import ClientConfig, KeySource, Mode, find_base_url, find_key, is_number
 from .errors import ConfigError
 from .events import Hook, Hooks
 from .jobs import Jobs
@@ -409,7 +410,7 @@ class PhotaClient:
 
     def _deadline(self, timeout: float | None) -> float:
         seconds = self.config.timeout if timeout is None else timeout
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        if not is_number(seconds) or not 0 < seconds < math.inf:  # aiohttp cannot wait for ever
             fail("timeout", "more than 0 seconds", timeout)
         return asyncio.get_running_loop().time() + seconds
 

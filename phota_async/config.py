@@ -1,9 +1,11 @@
 """Settings of a client: frozen values, checked once, never printed with the key."""
 
+import ipaddress
+import math
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,8 +20,13 @@ Mode = Literal["sync", "job"]
 KeySource = str | Callable[[], str | Awaitable[str]]
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number to count or wait with; ``True`` and ``None`` are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _at_least(value: float, least: float, name: str) -> None:
-    if not value >= least:  # also refuses NaN
+    if not is_number(value) or not value >= least:  # also refuses NaN
         raise ConfigError(f"{name}: expected {least} or more, got {value!r}")
 
 
@@ -99,7 +106,7 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.__struct_fields__:
             if name.endswith(("timeout", "interval", "_bytes")):
                 value = getattr(self, name)
-                if not value > 0:
+                if not is_number(value) or not 0 < value < math.inf:  # aiohttp cannot wait for ever
                     raise ConfigError(f"{name}: expected more than 0, got {value!r}")
         for name, text in self.headers.items():
             if name.lower() == "x-api-key" or not (name + text).isprintable() or not (name + text).isascii():
@@ -177,7 +184,8 @@ def find_base_url(base_url: str | None) -> str:
     except ValueError:
         host = None
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    spaced = not text.isprintable() or " " in text  # urlsplit would drop a line break and see another host
+    if spaced or parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise ConfigError(f"base_url: expected an https address without a query, got {_without_user(text)!r}")
     if parts.username or parts.password:
         raise ConfigError("base_url: expected an address without user and password")
@@ -190,7 +198,12 @@ def find_base_url(base_url: str | None) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine by its spelling alone."""
-    return host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, such as 127.example.com
+        return False
 
 
 def _without_user(text: str) -> str:

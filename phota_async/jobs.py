@@ -1,5 +1,6 @@
 """Asynchronous image calls: submitted once, polled, fetched; the way to buy that survives every fault."""
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +204,8 @@ class Jobs:
     async def _look(self, job_id: str, *, retries: bool = False) -> tuple[Job, float | None]:
         async def receive(response: "aiohttp.ClientResponse") -> tuple[Job, float | None]:
             job = read_job(await self._read(response), job_id=job_id)
-            return job, parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date"), 0.0)
+            asked, date = response.headers.get("Retry-After"), response.headers.get("Date")
+            return job, parse_retry_after(asked, date, time.time())
 
         self._client._check_open()  # noqa: SLF001
         transport = self._client._transport  # noqa: SLF001

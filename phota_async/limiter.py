@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import msgspec
 
+from .config import is_number
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class Limiter:
         max_bytes: int | None = None,
     ) -> None:
         for name, value in (("max_concurrency", max_concurrency), ("rate", rate), ("max_bytes", max_bytes)):
-            if value is not None and not value > 0:
+            if value is None and name != "max_concurrency":
+                continue
+            if not is_number(value) or not value > 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value!r}")
         self.max_concurrency = max_concurrency
         self.rate = rate

@@ -1,14 +1,16 @@
 """Trained people and pets: create, list, follow, look at, delete."""
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from .answers import read_profile, read_profile_id, read_profiles
 from .errors import DecodeError, NotFoundError, PhotaError, StatusError, TrainingError
 from .events import ProfileChanged
+from .media.addresses import follow_redirect
 from .media.formats import sniff
 from .media.sinks import MemorySink
 from .models import Profile, ProfileStatus
@@ -146,7 +148,7 @@ class Profiles:
             got = await self._send(call, self._receive_picture)
             if isinstance(got, bytes):
                 return OutputImage(pieces=(got,))
-            target = urljoin(self._client._transport.address(call), got)  # noqa: SLF001
+            target = follow_redirect(self._client._transport.address(call), got)  # noqa: SLF001
             if not self._is_ours(target):
                 return await self._download(target)
             call = msgspec.structs.replace(call, address=target)
@@ -173,7 +175,8 @@ class Profiles:
     async def _look(self, profile_id: str, *, retries: bool = False) -> tuple[Profile, float | None]:
         async def receive(response: "aiohttp.ClientResponse") -> tuple[Profile, float | None]:
             profile = read_profile(await self._read(response), profile_id=profile_id)
-            return profile, parse_retry_after(response.headers.get("Retry-After"), response.headers.get("Date"), 0.0)
+            asked, date = response.headers.get("Retry-After"), response.headers.get("Date")
+            return profile, parse_retry_after(asked, date, time.time())
 
         seen: tuple[Profile, float | None] = await self._send(
             profile_call(profile_id, "status"), receive, retries=retries

@@ -18,6 +18,7 @@ from .retry import Kind
 from .validation import fail
 
 MANAGED = frozenset({"async", "callback_url"})  # set by the client, never by extra=
+NOT_JSON = (TypeError, ValueError, OverflowError, RecursionError)  # what encoding raises, half characters included
 MAX_ID = 1024  # characters of an id in a path; longer ones are somebody's mistake
 
 
@@ -63,6 +64,9 @@ def image_call(
 ) -> Call:
     """Return the call that makes an image request, held open or as a job."""
     fields = _fields(request)
+    if job and "client_request_id" in fields:  # two ids: the one that is not sent would protect nothing
+        hint = "give it to jobs.submit(client_request_id=...)"
+        raise InputError("extra: expected no client_request_id in a job, got one").with_context(hint=hint)
     if job:
         fields |= {"async": True, "response_mode": "urls"}  # a job needs links: release notes, v0.7.0
         fields |= {} if callback_url is None else {"callback_url": callback_url}
@@ -82,7 +86,7 @@ def create_profile_call(image_urls: Sequence[str], *, tag: str | None, training_
     fields: dict[str, Any] = {"image_urls": list(image_urls), "training_tier": training_tier}
     if tag is not None:
         fields["tag"] = tag
-    body = _json(fields, "image_urls")
+    body = _json(fields)
     return Call(method="POST", path="/profiles/add", route="POST /profiles/add", kind="create", body=(body,))
 
 
@@ -153,7 +157,7 @@ def _extra(request: AnyRequest, fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _body(request: AnyRequest, fields: dict[str, Any]) -> tuple[bytes | Slot, ...]:
     """Return the body plan: the small fields first, then every photo in its slot."""
-    head = _json(fields, "extra")[:-1]  # without the closing brace
+    head = _json(fields)[:-1]  # without the closing brace
     if isinstance(request, EditRequest):
         slots = [Slot(image, f"images[{place}]") for place, image in enumerate(request.images)]
         return (head + b',"images":[', *_quoted_list(slots), b"]}")
@@ -170,8 +174,17 @@ def _quoted_list(slots: Sequence[Slot]) -> list[bytes | Slot]:
     return parts
 
 
-def _json(fields: Mapping[str, Any], blame: str) -> bytes:
+def _json(fields: Mapping[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(fields)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{blame}: expected values that JSON can carry, got {type(error).__name__}") from None
+    except NOT_JSON as error:
+        blame = next((name for name, value in fields.items() if not _is_json({name: value})), "extra")
+        raise InputError(f"{blame}: expected a value that JSON can carry, got {type(error).__name__}") from None
+
+
+def _is_json(value: object) -> bool:
+    try:
+        msgspec.json.encode(value)
+    except NOT_JSON:
+        return False
+    return True

@@ -6,6 +6,7 @@ The service charges for image calls, so `SAFE_AGAIN` is law and this module is i
 import math
 import random
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Literal
@@ -124,7 +125,9 @@ def parse_retry_after(value: str | None, date: str | None, now: float) -> float 
 
 def _timestamp(date: str) -> float | None:
     try:
-        return parsedate_to_datetime(date).timestamp()
+        moment = parsedate_to_datetime(date)
+        # the obsolete form has no zone: it is UTC, never the zone of this machine (RFC 9110, 5.6.7)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

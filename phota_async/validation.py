@@ -50,6 +50,8 @@ def check_request(request: AnyRequest) -> None:
     _check_outputs(request)
     if isinstance(request, SizedRequest):
         _check_size(request)
+    if not isinstance(request.extra, Mapping):
+        fail("extra", "a mapping of field names to values", request.extra)
     refused = NOT_ACCEPTED[request.operation] & request.extra.keys()
     if refused:
         fail("extra", f"fields that {request.operation} accepts", min(refused))
@@ -119,6 +121,10 @@ def check_tag(tag: object) -> None:
         fail("tag", f"1 to {MAX_TAG} characters", tag)
     if not 1 <= len(tag) <= MAX_TAG:
         fail("tag", f"1 to {MAX_TAG} characters", len(tag))
+    try:
+        tag.encode()
+    except UnicodeEncodeError:  # a query would lose it without a word
+        raise InputError("tag: expected text, got half a character (a lone surrogate)") from None
 
 
 def check_callback_url(url: object) -> None:

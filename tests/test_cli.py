@@ -137,11 +137,10 @@ def test_nothing_is_said_when_nothing_is_missing() -> None:
         (errors.DeadlineError("late"), 10),
         (errors.RateLimitError(429), 10),
         (errors.ServerError(503), 10),
+        (PermissionError(13, "Permission denied", "/out"), 2),
     ],
 )
-def test_an_error_is_one_line_and_its_exit_code(
-    error: errors.PhotaError, code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_is_one_line_and_its_exit_code(error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_failing(error, monkeypatch)
     assert result.exit_code == code
     assert result.stderr == f"phota: {error}\n"

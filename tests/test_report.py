@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from phota_async.report import SheetRow, contact_sheet
+from phota_async.batch import Outcome
+from phota_async.errors import ContentModerationError
+from phota_async.models import KnownSubjects
+from phota_async.report import SheetRow, contact_sheet, row_of
 from phota_async.report.contact_sheet import write_atomically
 from phota_async.report.rows import SheetPhoto, money, prompt_parts, total, without_links
 from phota_async.report.thumbnails import Thumbnail, human_size, side_for, thumbnail
+from phota_async.requests import EditRequest, GenerateRequest
+from phota_async.results import ImageResult, OutputImage
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}</style></script>"
 
@@ -129,6 +134,33 @@ async def test_names_what_it_cannot_show(tmp_path: Path) -> None:
     assert "a photo at https://cdn.test/…" in page.text
     assert "topsecret" not in page.source
     assert "user:pw" not in page.source
+
+
+def outcome(**fields: object) -> Outcome:
+    values: dict[str, object] = {"key": "k", "request": GenerateRequest(prompt="[[p]]"), "status": "done", **fields}
+    return Outcome(**values)  # type: ignore[arg-type]  # the tests name any field
+
+
+def test_a_row_says_what_an_outcome_says(tmp_path: Path) -> None:
+    result = ImageResult([OutputImage(pieces=[b"GIF8", b"9a"])], known_subjects=KnownSubjects({"p": 1}), job_id="job_1")
+    made = row_of(outcome(result=result, expected=("p",), spent=Decimal("0.15")), seconds=2.0)
+    assert made.results == (b"GIF89a",)
+    assert (made.missing, made.price_high, made.seconds, made.request_id) == ((), Decimal("0.15"), 2.0, "job_1")
+    saved = row_of(outcome(result=result, paths=(tmp_path / "a.jpg",)))
+    assert saved.results == (tmp_path / "a.jpg",)
+
+
+def test_a_row_of_a_failure_keeps_its_words() -> None:
+    error = ContentModerationError(400, "refused").with_context(request_id="req_9")
+    failed = row_of(outcome(status="failed", error=error, expected=("p",)))
+    assert failed.error == str(error)
+    assert failed.request_id == "req_9"
+    assert failed.missing == ()
+
+
+def test_a_row_takes_any_kind_of_input() -> None:
+    inputs = ("a.jpg", Path("b.jpg"), b"c", bytearray(b"d"), io.BytesIO(b"e"))
+    assert row_of(outcome(request=EditRequest(images=inputs))).sources == ("a.jpg", Path("b.jpg"), b"c", b"d", b"")
 
 
 # What it keeps to itself

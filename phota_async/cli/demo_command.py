@@ -76,6 +76,11 @@ def choose_progress() -> Progress:
     return PlainProgress(lambda line: click.echo(line, err=True))
 
 
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal to answer."""
+    return sys.stdin.isatty()
+
+
 def _check(*, live: bool, profiles: tuple[str, ...], base_url: str | None, yes: bool) -> None:
     if not live and (profiles or base_url or yes):
         raise click.UsageError("--profile, --base-url and --yes go with --live; the sandbox needs none of them")
@@ -89,7 +94,7 @@ def _ask(options: DemoOptions, *, yes: bool) -> None:
     click.echo(live_estimate(options.profiles), err=True)
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise click.UsageError("a live run spends money: without a terminal to ask on, it needs --yes")
     click.confirm("Send them to the real service?", abort=True, err=True)
 

@@ -51,7 +51,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def found(self) -> int:
-        """How many of the faces asked for were recognised."""
+        """How many of the subjects asked for were recognised."""
         return sum(len(row.expected) - len(row.missing) for row in self.rows if row.status == "done")
 
     @property

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from phota_async.client import PhotaClient
-from phota_async.errors import DeadlineError, TrainingError
+from phota_async.errors import DeadlineError, PhotaError, TrainingError
 from phota_async.profiles import ProfileChange
 
 from .photos import ASTRONAUT, CAT, SUBJECTS
@@ -49,16 +49,19 @@ async def train(client: PhotaClient, urls: Mapping[str, Sequence[str]], progress
 
 async def _follow(client: PhotaClient, names: Mapping[str, str], progress: Progress) -> None:
     started = time.monotonic()
+    failure: PhotaError | None = None
     async with client.profiles.watch(names, interval=INTERVAL) as changes:
         async for change in changes:
-            progress.profile(names[change.profile_id], _word(change), time.monotonic() - started)
+            progress.profile(names[change.profile_id], str(change.status), time.monotonic() - started)
+            failure = failure or _failure(change)
+    if failure is not None:
+        raise failure
 
 
-def _word(change: ProfileChange) -> str:
-    """Return the profile's state, or raise what makes it useless."""
+def _failure(change: ProfileChange) -> PhotaError | None:
+    """Return what makes a profile useless, or ``None`` while it is well."""
     if change.error is not None:
-        raise change.error
-    status = change.status
-    if status is not None and status.is_failure:
-        raise TrainingError(change.profile_id, str(status), change.message)
-    return str(status)
+        return change.error
+    if change.status is not None and change.status.is_failure:
+        return TrainingError(change.profile_id, str(change.status), change.message)
+    return None

@@ -1,7 +1,7 @@
 """Which addresses a result link may lead to. No I/O."""
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ..errors import DownloadError, shorten
 
@@ -37,6 +37,14 @@ def check_link(url: str, *, allow_private: bool) -> None:
         raise DownloadError(show_link(url), "the link leads to a private address").with_context(
             hint="ClientConfig(allow_private_downloads=True) permits it"
         )
+
+
+def follow_redirect(url: str, target: str) -> str:
+    """Return the link that a redirect's ``Location`` means, seen from ``url``."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise DownloadError(show_link(url), "expected a redirect to a link, got something else") from None
 
 
 def _is_address(host: str) -> bool:

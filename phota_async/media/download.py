@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
@@ -11,7 +10,7 @@ from ..config import ClientConfig
 from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
 from ..limiter import Limiter
 from ..retry import decide
-from .addresses import check_link, show_link
+from .addresses import check_link, follow_redirect, show_link
 from .formats import sniff
 from .sinks import Sink
 
@@ -91,7 +90,7 @@ class _Transfer:
                 if response.status not in REDIRECTS:
                     await self._receive(response)
                     return
-                url = urljoin(url, response.headers.get("Location", ""))
+                url = follow_redirect(url, response.headers.get("Location", ""))
         raise DownloadError(show_link(self._url), f"expected at most {MAX_REDIRECTS} redirects, got more")
 
     async def _get(self, url: str) -> aiohttp.ClientResponse:

@@ -103,7 +103,7 @@ def _facts(rows: Sequence[SheetRow]) -> list[tuple[str, str, str]]:
         ("not done", str(failed), "bad" if failed else "good"),
     ]
     if asked:
-        facts.append(("faces recognised", f"{asked - missed} of {asked}", "odd" if missed else "good"))
+        facts.append(("subjects recognised", f"{asked - missed} of {asked}", "odd" if missed else "good"))
     price = money(total([row.price_low for row in rows]), total([row.price_high for row in rows]))
     if price:
         facts.append((f"published price, {priced} of {len(rows)}", price, ""))

@@ -129,6 +129,15 @@ class Controls:
     # What will happen
 
     @property
+    def capacity(self) -> int | None:
+        """Image calls at work at once, beyond which more are refused with 429; ``None`` is without limit."""
+        return self._parts.jobs.capacity
+
+    @capacity.setter
+    def capacity(self, calls: int | None) -> None:
+        self._parts.jobs.capacity = calls
+
+    @property
     def shape(self) -> Shape:
         """How answers are worded; assign another one at any time."""
         return self._parts.shape

@@ -57,6 +57,8 @@ class Jobs:
     def __init__(self, *, clock: Clock, id_memory: float, crashes: list[Exception]) -> None:
         self.records: dict[str, Job] = {}
         self.failures: list[ServiceError] = []
+        self.capacity: int | None = None
+        """Image calls that may be at work at once; more are refused with 429. ``None`` is without limit."""
         self._clock = clock
         self._id_memory = id_memory
         self._crashes = crashes
@@ -102,6 +104,11 @@ class Jobs:
         with self._clock.at_rest(), suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await job.done.wait()
+
+    def check_capacity(self) -> None:
+        """Refuse with 429 when the service is full."""
+        if self.capacity is not None and len(self._tasks) >= self.capacity:
+            raise ServiceError(429)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Work in the background until done, or until the sandbox closes."""

@@ -39,6 +39,7 @@ class Studio:
         """Begin the work on an order, or return the job that its idempotency value already stands for."""
         if known := self._parts.jobs.recall(order):
             return known
+        self._parts.jobs.check_capacity()
         now = self._parts.clock.time()
         profiles = self._parts.profiles.require_ready(order.profile_ids, now)
         photos = [await self._parts.inputs.read(image) for image in order.images]

@@ -187,7 +187,7 @@ class _Sending(Generic[T]):
         self._first_attempt = self._loop.time()
         self._attempt = 0
         self._retries = retries
-        self._unclear = False  # whether some attempt may have bought something
+        self._unclear = first_sent is not None  # whether some attempt, here or elsewhere, may have bought something
         self._new_key = False
 
     async def run(self, receive: Receive[T]) -> Reply[T]:

@@ -1,0 +1,109 @@
+"""Carry 100,000 items that do nothing through the machinery of a batch. The floor is workers on one iterator."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from phota_async import Batch, BatchItem, EnhanceRequest, ImageResult, PhotaClient
+
+from .measure import Run, Work
+from .scenario import OURS, Case, Scenario, Setup, Target, typical
+
+ITEMS = 100_000
+REQUEST = EnhanceRequest(image=b"")
+RESULT = ImageResult([])
+
+
+class Idle:
+    """Stands for a client whose calls return at once."""
+
+    async def send(self, request: object, **_: object) -> ImageResult:  # noqa: ARG002 - as the client's
+        return RESULT
+
+
+def items() -> Iterator[BatchItem]:
+    return (BatchItem("photo.jpg", REQUEST) for _ in range(ITEMS))
+
+
+async def workers(at_once: int) -> None:
+    """The least that can be done: nobody hears what came of an item."""
+    shared, send = items(), Idle().send
+
+    async def work() -> None:
+        for item in shared:
+            await send(item.request)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(work())
+
+
+async def queues(at_once: int) -> None:
+    """Workers between two queues."""
+    todo: asyncio.Queue[BatchItem | None] = asyncio.Queue(at_once)
+    done: asyncio.Queue[object] = asyncio.Queue(at_once)
+    send = Idle().send
+
+    async def feed() -> None:
+        for item in items():
+            await todo.put(item)
+        for _ in range(at_once):
+            await todo.put(None)
+
+    async def work() -> None:
+        while item := await todo.get():
+            await done.put(await send(item.request))
+
+    async with asyncio.TaskGroup() as group:
+        for routine in (feed, *[work] * at_once):
+            group.create_task(routine())
+        for _ in range(ITEMS):
+            await done.get()
+
+
+async def gather(at_once: int) -> None:
+    """A task for every item, and a semaphore."""
+    gate, send = asyncio.Semaphore(at_once), Idle().send
+
+    async def one(item: BatchItem) -> ImageResult:
+        async with gate:
+            return await send(item.request)
+
+    await asyncio.gather(*map(one, items()))
+
+
+async def batch(at_once: int) -> None:
+    """Ours: with prices, statistics and an outcome for every item."""
+    made = Batch(cast(PhotaClient, Idle()), items(), max_concurrency=at_once, mode="sync")
+    async with made as outcomes:
+        async for _ in outcomes:
+            pass
+
+
+HOW: dict[str, Callable[[int], Awaitable[Any]]] = {
+    "workers": workers,
+    "queues": queues,
+    "gather + Semaphore": gather,
+    OURS: batch,
+}
+
+
+@asynccontextmanager
+async def opened(name: str, setup: Setup) -> AsyncIterator[Run]:
+    async def run() -> Work:
+        return Work(ITEMS, await HOW[name](setup.case.at_once))
+
+    yield run
+
+
+SCENARIO = Scenario(
+    "fan_out",
+    "100,000 items that do nothing",
+    opened,
+    tuple(Case(f"{count} at once", tuple(HOW), 7, at_once=count) for count in (64, 500)),
+    (
+        Target("CPU an item, 64 at once", 3, typical("64 at once", OURS, "cpu", 1e-6), "us"),
+        Target("memory / 500 at once", 4, typical("500 at once", OURS, "peak", 500 * 1024), "KB"),
+    ),
+)

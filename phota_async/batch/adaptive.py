@@ -1,0 +1,62 @@
+"""Find out how much a service takes at once, without being told. No I/O, no clock.
+
+Additive increase, multiplicative decrease, as TCP does it: the limit doubles with every round of good answers
+until the first refusal, then grows by one a round and halves on a refusal. Refusals of one overload come in a
+bunch, so that only the first of them counts: those who were begun before the last cut know nothing new.
+
+Source: RFC 5681, 3.1 (slow start and congestion avoidance)
+"""
+
+START = 4
+DECREASE = 0.5
+
+
+class AdaptiveLimit:
+    """How many items may be under way.
+
+    Usage::
+
+        mark = limit.begin()          # an item begins
+        limit.succeeded(mark)         # it ended well
+        limit.refused(mark)           # the service said 429 or 503 to it
+
+    Args:
+        highest: Never more than that.
+        start: How many at first.
+    """
+
+    def __init__(self, highest: int, *, start: int = START) -> None:
+        self.highest = highest
+        self._limit = float(min(start, highest))
+        self._threshold = float(highest)  # below it the limit doubles, above it grows by one
+        self._begun = 0
+        self._cut_at = 0  # marks up to here belong to the time before the last cut
+
+    @property
+    def limit(self) -> int:
+        """How many may be under way now."""
+        return int(self._limit)
+
+    def begin(self) -> int:
+        """Return the mark of an item that begins."""
+        self._begun += 1
+        return self._begun
+
+    def succeeded(self, mark: int) -> None:
+        """Grow: a round of good answers doubles a young limit and adds one to an old one."""
+        if mark <= self._cut_at:  # it ran in easier times, or in those that led to the cut
+            return
+        growth = 1.0 if self._limit < self._threshold else 1.0 / self._limit
+        self._limit = min(float(self.highest), self._limit + growth)
+
+    def refused(self, mark: int) -> bool:
+        """Halve, once for each bunch of refusals; says whether it did."""
+        if mark <= self._cut_at:
+            return False
+        self._limit = max(1.0, self._limit * DECREASE)
+        self._threshold = self._limit
+        self._cut_at = self._begun
+        return True
+
+    def __repr__(self) -> str:
+        return f"<AdaptiveLimit {self.limit} of {self.highest}>"

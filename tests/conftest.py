@@ -1,0 +1,51 @@
+"""Shared by all tests: no settings from outside, and aioresponses made to fit today's aiohttp."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import aioresponses.core
+import pytest
+from aiohttp.client_proto import ResponseHandler
+from support.service import KEY, FakeService
+
+from phota_async import PhotaClient
+
+WHOLE_BODY = 2**30  # bytes: aioresponses feeds a body before anybody reads, so its reader must take it all
+
+
+class Response(aiohttp.ClientResponse):
+    """aioresponses 0.7.9 does not know the argument ``stream_writer`` of aiohttp 3.14."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+def _reader(loop: Any = None) -> aiohttp.StreamReader:
+    return aiohttp.StreamReader(ResponseHandler(loop=loop), limit=WHOLE_BODY, loop=loop)
+
+
+aioresponses.core.ClientResponse = Response
+aioresponses.core.stream_reader_factory = _reader
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PHOTA_API_KEY", "PHOTA_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def service() -> Iterator[FakeService]:
+    """The service without a socket: for the shapes of requests only."""
+    with aioresponses.core.aioresponses() as mocked:
+        yield FakeService(mocked)
+
+
+@pytest.fixture
+async def client(service: FakeService) -> "Any":
+    """A client of the fake service."""
+    async with PhotaClient(KEY) as made:
+        yield made

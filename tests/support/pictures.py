@@ -1,0 +1,41 @@
+"""Bytes that pass for pictures, and the service's answers around them."""
+
+import base64
+import random
+from typing import Any
+
+import msgspec
+
+HEADS = {
+    "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
+    "png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+    "webp": b"RIFF\x00\x00\x00\x00WEBPVP8 ",
+    "heic": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00",
+}
+
+
+def picture(size: int = 300, kind: str = "jpg", seed: int = 0) -> bytes:
+    """Return ``size`` bytes that begin as a picture does; another seed gives another one."""
+    head = HEADS[kind]
+    return head + random.Random(seed).randbytes(size - len(head))
+
+
+PHOTO = picture()
+
+
+def image_answer(*pictures: bytes, **fields: Any) -> bytes:
+    """Return the JSON of a synchronous image call."""
+    images = [base64.b64encode(each).decode() for each in pictures]
+    answer = {"known_subjects": {"counts": {}}, "images": images, "download_urls": []}
+    return msgspec.json.encode(answer | fields)
+
+
+def link_answer(*links: str, **fields: Any) -> bytes:
+    """Return the JSON of an image call whose pictures are behind links."""
+    answer = {"known_subjects": {"counts": {}}, "images": [], "download_urls": list(links)}
+    return msgspec.json.encode(answer | fields)
+
+
+def job_answer(job_id: str = "job-1", status: str = "queued", **fields: Any) -> bytes:
+    """Return the JSON of a job."""
+    return msgspec.json.encode({"job_id": job_id, "status": status} | fields)
