@@ -27,13 +27,14 @@ from .errors import (
 )
 from .models import ImageAnswer, Job, JobStatus, KnownSubjects, Profile, ProfileStatus
 from .protocol import Call
-from .retry import GATEWAY_TIMEOUT, SAFE_AGAIN, SERVICE_UNAVAILABLE, Fault, fault_of, parse_retry_after
+from .retry import GATEWAY_TIMEOUT, SAFE_AGAIN, SERVICE_UNAVAILABLE, Fault, Kind, fault_of, parse_retry_after
 
 MODERATION = "CONTENT_MODERATION"
 CODE_KEYS = ("code", "type", "error_type", "error")
 RESULT_KEYS = ("result", "output", "response")
 SECRET_KEYS = ("webhook_secret", "secret")
 BAD_REQUEST, FIRST_SERVER_ERROR = 400, 500
+MAX_NESTING = 4  # levels of an error's body that are looked into; the service decides how deep it is
 
 _BY_STATUS: dict[int, type[StatusError]] = {
     401: AuthenticationError,
@@ -42,6 +43,12 @@ _BY_STATUS: dict[int, type[StatusError]] = {
     404: NotFoundError,
     409: ConflictError,
     429: RateLimitError,
+}
+
+UNCLEAR_HINTS: Mapping[Kind, str] = {
+    "paid": 'it may have been charged; mode="job" can be repeated safely',
+    "job": "it may have been charged; the same client_request_id can be sent again without paying twice",
+    "create": "look for the profile with profiles.list(tag=...) before trying again",
 }
 
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -67,6 +74,11 @@ def read_image_answer(data: Mapping[str, Any]) -> ImageAnswer:
     )
 
 
+def find_image_answer(data: Mapping[str, Any]) -> ImageAnswer:
+    """Return the answer of an image call wherever it lies: at the top level or in an envelope, as a job's does."""
+    return _finished_answer(data) or read_image_answer(data)
+
+
 def read_job(data: Mapping[str, Any], *, job_id: str | None = None, client_request_id: str | None = None) -> Job:
     """Return a job, whatever of it the service tells.
 
@@ -78,16 +90,17 @@ def read_job(data: Mapping[str, Any], *, job_id: str | None = None, client_reque
     own_id = next((data[key] for key in ("job_id", "id") if isinstance(data.get(key), str) and data[key]), job_id)
     if own_id is None:
         raise DecodeError("expected a job with a job_id, got none")
-    status = data.get("status")
-    error = data.get("error")
+    word = data.get("status")
+    status = JobStatus(word if isinstance(word, str) else "")
+    error, code = _failure(data, status)
     echoed = data.get("client_request_id")
     return Job(
         job_id=own_id,
-        status=JobStatus(status if isinstance(status, str) else ""),
+        status=status,
         client_request_id=echoed if isinstance(echoed, str) else client_request_id,
         answer=_finished_answer(data),
-        error=None if error in (None, "", {}) else _message(data) or "no reason given",
-        error_code=None if error in (None, "", {}) else _code(data),
+        error=error,
+        error_code=code,
         raw=data,
     )
 
@@ -134,9 +147,8 @@ def read_secret(data: Mapping[str, Any]) -> str:
 def error_from(status: int, headers: Mapping[str, str], body: bytes, call: Call) -> StatusError:
     """Return the error for an answer that is not a success. Understands every body: JSON, HTML or nothing."""
     data = _error_object(body)
-    text = "" if data else _plain_text(headers, body)
-    message = (_message(data) if data else "") or text
-    code = _code(data) if data else None
+    message = _message(data) or _plain_text(headers, body)
+    code = _code(data)
     kind = _BY_STATUS.get(status) or (ServerError if status >= FIRST_SERVER_ERROR else BadRequestError)
     if status == BAD_REQUEST and _is_moderation(data, message):
         kind = ContentModerationError
@@ -161,17 +173,19 @@ def _money(error: StatusError, call: Call) -> dict[str, Any]:
         context |= {"charged": "refunded", "hint": 'the service ran out of time; mode="job" has more of it'}
     elif error.status == SERVICE_UNAVAILABLE:
         context |= {"hint": "the service is temporarily unavailable; try again later"}
-    elif fault is Fault.FAILED and call.kind == "create":
-        context |= {
-            "charged": "unknown",
-            "hint": "look for the profile with profiles.list(tag=...) before trying again",
-        }
-    elif fault in (Fault.FAILED, Fault.TIMED_OUT) and call.kind != "free":
-        context |= {
-            "charged": "unknown",
-            "hint": 'it may have been charged; mode="job" can be repeated safely',
-        }
+    elif fault in (Fault.FAILED, Fault.TIMED_OUT) and call.kind in UNCLEAR_HINTS:
+        context |= {"charged": "unknown", "hint": UNCLEAR_HINTS[call.kind]}
     return context
+
+
+def _failure(data: Mapping[str, Any], status: JobStatus) -> tuple[str | None, str | None]:
+    """Return why a job failed, and the machine code. What its error says goes before what stands beside it."""
+    error = data.get("error")
+    if not error and not status.is_failure:
+        return None, None
+    inner = error if isinstance(error, Mapping) else {}
+    reason = error if isinstance(error, str) and error else _message(inner) or _message(data)
+    return reason or ("no reason given" if error else None), _code(inner) or _code(data)
 
 
 def _finished_answer(data: Mapping[str, Any]) -> ImageAnswer | None:
@@ -214,8 +228,8 @@ def _list(data: Mapping[str, Any], key: str) -> list[Any]:
 
 def _error_object(body: bytes) -> dict[str, Any]:
     try:
-        return decode_object(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_object(body)
+    except DecodeError:
         return {}
 
 
@@ -226,7 +240,7 @@ def _plain_text(headers: Mapping[str, str], body: bytes) -> str:
     return body[:2048].decode("utf-8", "replace")
 
 
-def _message(data: Mapping[str, Any]) -> str:
+def _message(data: Mapping[str, Any], depth: int = MAX_NESTING) -> str:
     """Return the human text of an error body: detail, joined messages of a 422, message, or a nested error."""
     detail = data.get("detail")
     if isinstance(detail, str) and detail:
@@ -237,7 +251,7 @@ def _message(data: Mapping[str, Any]) -> str:
         value = data.get(key)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, Mapping) and (inner := _message(value) or _code(value)):
+        if depth and isinstance(value, Mapping) and (inner := _message(value, depth - 1) or _code(value)):
             return inner
     return ""
 
@@ -262,22 +276,31 @@ def _field_names(data: Mapping[str, Any]) -> Iterator[str]:
             yield place
 
 
-def _code(data: Mapping[str, Any]) -> str | None:
+def _code(data: Mapping[str, Any], depth: int = MAX_NESTING) -> str | None:
     """Return the machine code: the first string among the keys that somebody has seen it under."""
     for key in CODE_KEYS:
         value = data.get(key)
         if isinstance(value, str) and value:
             return shorten(value, 80)
-        if isinstance(value, Mapping) and (inner := _code(value)):
+        if depth and isinstance(value, Mapping) and (inner := _code(value, depth - 1)):
             return inner
     detail = data.get("detail")
-    return _code(detail) if isinstance(detail, Mapping) else None
+    return _code(detail, depth - 1) if depth and isinstance(detail, Mapping) else None
 
 
 def _is_moderation(data: Mapping[str, Any], message: str) -> bool:
     """Whether the token stands in any of the places it may stand in: one page each tells another key."""
     places = [message, data.get("message"), data.get("detail"), *(data.get(key) for key in CODE_KEYS)]
-    return any(MODERATION in str(place) for place in places if place is not None)
+    return any(MODERATION in text for place in places for text in _texts(place))
+
+
+def _texts(value: object, depth: int = MAX_NESTING) -> Iterator[str]:
+    """Yield the texts in a value, as deep as anybody would put them."""
+    if isinstance(value, str):
+        yield value
+    elif depth and isinstance(value, (Mapping, list)):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each, depth - 1)
 
 
 def _redirect_message(headers: Mapping[str, str]) -> str:

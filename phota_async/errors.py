@@ -140,6 +140,8 @@ class ResponseLostError(TransportError):
     client_request_id: str | None = None
     first_sent_at: float | None = None
     """Unix time of the first attempt, seconds; ``None`` when not known."""
+    job_id: str | None = None
+    """The job that was bought, where the service has told; it can be waited for."""
 
     _private = frozenset({"_resume"})
 
@@ -335,6 +337,8 @@ class DownloadError(PhotaError):
 
     status: int | None = None
     """HTTP status of the refused download, or ``None``."""
+    is_full: bool = False
+    """Whether the disk, or its owner's share of it, is full."""
 
     def __init__(self, source: str, reason: str, /) -> None:
         super().__init__(source, reason)

@@ -1,8 +1,8 @@
 """Trained people and pets: create, list, follow, look at, delete."""
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .client import PhotaClient
+
+T = TypeVar("T")
 
 WAIT = 3600.0  # seconds; a training takes about 20 minutes: https://docs.photalabs.com/guides/profiles
 INTERVAL = 15.0  # seconds; the guide says 10 to 30
@@ -88,7 +90,7 @@ class Profiles:
                 check_tag(tag)
         call = create_profile_call(urls, tag=tag, training_tier=training_tier)
         deadline = self._client._deadline(timeout)  # noqa: SLF001 - one package
-        return read_profile_id(await self._json(call, deadline))
+        return await self._json(call, read_profile_id, deadline)
 
     async def list(self, tag: str | None = None) -> "list[Profile]":
         """Return all profiles of the account, or those with a tag.
@@ -97,7 +99,7 @@ class Profiles:
         """
         if tag is not None:
             check_tag(tag)
-        return read_profiles(await self._json(list_profiles_call(tag)))
+        return await self._json(list_profiles_call(tag), read_profiles)
 
     async def status(self, profile_id: str) -> Profile:
         """Ask once where a profile stands.
@@ -163,11 +165,10 @@ class Profiles:
         Source: https://docs.photalabs.com/api/profiles/delete-profile
         """
 
-        async def receive(response: "aiohttp.ClientResponse") -> None:
-            await response.read()
+        from .transport.receive import read_beginning  # noqa: PLC0415 - needs aiohttp
 
         try:
-            await self._send(profile_call(profile_id, method="DELETE"), receive)
+            await self._send(profile_call(profile_id, method="DELETE"), read_beginning)
         except NotFoundError as error:
             if error.attempts <= 1:  # later, an earlier attempt did it and its answer was lost
                 raise
@@ -183,9 +184,12 @@ class Profiles:
         )
         return seen
 
-    async def _json(self, call: Call, deadline: float | None = None) -> dict[str, Any]:
-        data: dict[str, Any] = await self._send(call, self._read, deadline)
-        return data
+    async def _json(self, call: Call, read: Callable[[dict[str, Any]], T], deadline: float | None = None) -> T:
+        async def receive(response: "aiohttp.ClientResponse") -> T:
+            return read(await self._read(response))
+
+        value: T = await self._send(call, receive, deadline)
+        return value
 
     async def _send(self, call: Call, receive: Any, deadline: float | None = None, *, retries: bool = True) -> Any:
         self._client._check_open()  # noqa: SLF001

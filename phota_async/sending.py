@@ -1,12 +1,14 @@
 """Carry out one image request: held open or as a job, into memory or into files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from .answers import read_job
-from .errors import ConfigError, DownloadError, PhotaError, ResponseLostError
+from .b64stream import decode_image
+from .errors import ConfigError, DeadlineError, DownloadError, PhotaError, ResponseLostError
 from .events import ImageSaved
 from .media.destination import Destination
 from .media.download import GONE
@@ -50,11 +52,12 @@ async def send_sync(
         call = image_call(request)
         reply = await client._transport.send(call, receive, deadline=deadline, validate=validate)  # noqa: SLF001
         answer, data = reply.value
-        if not answer.images and not answer.download_urls and _is_job(data):  # the service took it as a job
+        if not answer.images and _is_job(data):  # the service took it as a job
             return await finish_job(client, read_job(data), request, destination, deadline)
-        images = await _received(client, answer, sinks, destination)
-        result = _result(client, request, images, answer, _request_id(data) or reply.request_id)
-        await _fetch(client, result, request, destination, deadline)
+        with _bought():
+            images = await _received(client, answer, sinks, destination)
+            result = _result(client, request, images, answer, _request_id(data) or reply.request_id)
+            await _fetch(client, result, request, destination, deadline)
         return result
     finally:
         for sink in sinks:
@@ -105,22 +108,49 @@ async def send_as_job(
 async def finish_job(
     client: "PhotaClient",
     job: Job,
-    request: AnyRequest | None,
+    request: AnyRequest,
     destination: Destination | None,
     deadline: float,
 ) -> ImageResult:
     """Wait for a job and fetch its pictures to where they shall be."""
-    if not job.is_terminal:
-        job = await client.jobs._until_done(job.job_id, deadline)  # noqa: SLF001
-    answer = job.answer or ImageAnswer()
-    result = _result(client, request, [], answer, _request_id(job.raw), job)
-    await _fetch(client, result, request, destination, deadline)
-    return result
+    with _bought(job_id=job.job_id):
+        job = await _until_done(client, job, request, destination, deadline)
+        answer = job.answer or ImageAnswer()
+        result = _result(client, request, _embedded(answer), answer, _request_id(job.raw), job)
+        await _fetch(client, result, request, destination, deadline)
+        return result
+
+
+async def _until_done(
+    client: "PhotaClient",
+    job: Job,
+    request: AnyRequest,
+    destination: Destination | None,
+    deadline: float,
+) -> Job:
+    """Wait for a job that was just bought; when time runs out, it is a lost answer that can be resumed."""
+    if job.is_done:
+        return job
+    try:
+        return await client.jobs._until_done(job.job_id, deadline)  # noqa: SLF001
+    except DeadlineError as error:
+        reason = error.sentence()
+
+    async def resume() -> ImageResult:
+        return await finish_job(client, job, request, destination, client._deadline(None))  # noqa: SLF001
+
+    lost = ResponseLostError(f"POST /{request.operation}", reason).with_context(
+        retryable=True,
+        client_request_id=job.client_request_id,
+        hint=f"await error.resume() waits on, as does client.jobs.wait({job.job_id!r})",
+    )
+    raise lost.on_resume(resume)
 
 
 def result_of(client: "PhotaClient", job: Job) -> ImageResult:
     """Return a finished job's result with its links."""
-    return _result(client, None, [], job.answer or ImageAnswer(), _request_id(job.raw), job)
+    answer = job.answer or ImageAnswer()
+    return _result(client, None, _embedded(answer), answer, _request_id(job.raw), job)
 
 
 def _result(
@@ -143,6 +173,21 @@ def _result(
     )
 
 
+@contextmanager
+def _bought(**context: Any) -> Iterator[None]:
+    """Let no error on the way from the service to the caller say that nothing was charged."""
+    try:
+        yield
+    except PhotaError as error:
+        raise error.with_context(charged="unknown", **context)
+
+
+def _embedded(answer: ImageAnswer) -> list[OutputImage]:
+    """Return pictures that came inside a job's answer, though jobs are asked for links."""
+    texts = [text for text in answer.images if isinstance(text, str) and text]
+    return [OutputImage(pieces=(decode_image(text, index=place),), place=place) for place, text in enumerate(texts)]
+
+
 async def _received(
     client: "PhotaClient", answer: ImageAnswer, sinks: Sequence[Sink], destination: Destination | None
 ) -> list[OutputImage]:
@@ -154,7 +199,7 @@ async def _received(
         sink = sinks[index]
         if isinstance(sink, FileSink) and destination is not None:
             images.append(await destination.publish(sink, len(images)))
-            _tell_saved(client, images[-1])
+            tell_saved(client, images[-1])
         elif isinstance(sink, MemorySink):
             images.append(OutputImage(pieces=sink.pieces, place=len(images)))
     return images
@@ -169,10 +214,10 @@ async def _fetch(
 ) -> None:
     """Download what is still behind links, when the caller wants files or bytes."""
     wanted = destination is not None or (request is not None and request.response_mode == "bytes")
-    links = [image for image in result.images if image.url and image.size is None]
-    if not wanted or not links:
+    left = [image for image in result.images if image.path is None and (destination or image.size is None)]
+    if not wanted or not left:
         return
-    places = iter(enumerate(links))
+    places = iter(enumerate(left))
     failures: list[PhotaError] = []
 
     async def worker() -> None:
@@ -183,7 +228,7 @@ async def _fetch(
                 failures.append(error)
 
     async with anyio.create_task_group() as group:
-        for _ in range(min(FETCHES_AT_ONCE, len(links))):
+        for _ in range(min(FETCHES_AT_ONCE, len(left))):
             group.start_soon(worker)
     if failures:
         raise failures[0].with_context(**_still_there(result))
@@ -207,9 +252,10 @@ async def _fetch_one(
     try:
         await fetcher(image, file)
         saved = await destination.publish(file, place, image.url)
+        image.keep(())
         image.path, image.size, image.sha256 = saved.path, saved.size, saved.sha256
         image.keep_format(saved.format)
-        _tell_saved(client, image)
+        tell_saved(client, image)
     finally:
         file.discard()
 
@@ -223,6 +269,9 @@ class _Fetcher:
         self._deadline = deadline
 
     async def __call__(self, image: OutputImage, sink: Sink) -> None:
+        if image.data is not None:
+            sink.write(image.data)
+            return
         downloader = self._client._get_downloader()  # noqa: SLF001
         expired: DownloadError | None = None
         try:
@@ -263,20 +312,17 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-def _tell_saved(client: "PhotaClient", image: OutputImage) -> None:
+def tell_saved(client: "PhotaClient", image: OutputImage) -> None:
+    """Tell the client's hooks of a picture that lies under its name."""
     hooks = client._transport.hooks  # noqa: SLF001
-    if hooks:
+    if hooks and image.path is not None:  # a batch with a ledger names its files later
         hooks(ImageSaved(path=str(image.path), size=image.size or 0))
 
 
 def _still_there(result: ImageResult) -> dict[str, Any]:
     if result.job_id is None:
-        return {"charged": "unknown"}
-    return {
-        "charged": "unknown",
-        "job_id": result.job_id,
-        "hint": f"client.jobs.wait({result.job_id!r}) fetches it again",
-    }
+        return {}
+    return {"job_id": result.job_id, "hint": f"client.jobs.wait({result.job_id!r}) fetches it again"}
 
 
 def _is_job(data: dict[str, Any]) -> bool:

@@ -180,10 +180,10 @@ class Watch(Generic[V, C]):
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         assert self._group is not None  # noqa: S101 - entered
         self._group.cancel_scope.cancel()
-        return await self._group.__aexit__(kind, error, trace)
+        await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
 
     async def _next(self) -> C:
         while self._changes.empty() and (not self._left or self._failure):

@@ -162,21 +162,24 @@ def _event(body: bytes) -> CallbackEvent:
 def _signature(headers: Mapping[str, str]) -> str:
     found = [value for name, value in headers.items() if str(name).lower() == SIGNATURE_HEADER.lower()]
     if len(found) != 1 or not found[0]:
-        raise SignatureError(f"expected one {SIGNATURE_HEADER} header, got {len(found)}")
+        got = len(found) if len(found) != 1 else "an empty one"
+        raise SignatureError(f"expected one {SIGNATURE_HEADER} header, got {got}")
     return str(found[0])
 
 
 def _keys(secret: str | Sequence[str]) -> Iterable[bytes]:
-    secrets = (secret,) if isinstance(secret, str) else tuple(secret)
+    secrets = (secret,) if isinstance(secret, str) or not isinstance(secret, Iterable) else tuple(secret)
     if not secrets or not all(isinstance(each, str) and each for each in secrets):
         raise InputError("secret: expected one or more non-empty strings")
     for each in secrets:
         yield each.encode()
         if each.startswith(SECRET_PREFIX):
             try:
-                yield base64.b64decode(each.removeprefix(SECRET_PREFIX), validate=True)
+                key = base64.b64decode(each.removeprefix(SECRET_PREFIX), validate=True)
             except ValueError:
                 continue
+            if key:  # an empty key would be everybody's
+                yield key
 
 
 def _is_fresh(stamp: str, now: float, tolerance: float) -> bool:

@@ -180,7 +180,9 @@ def test_resolutions_of_each_model(make: Make, model: str, resolution: str) -> N
 @pytest.mark.parametrize("model", ["nb3", "NB2", "", None, ["nb2"]])
 def test_unknown_models_are_refused(make: Make, model: Any) -> None:
     error = failure(check_request, make(base_model=model))
-    assert error.sentence().startswith("base_model: expected nb2 or gpt-image-2 or qwen-image-2 or flux-2 or reve, got ")
+    assert error.sentence().startswith(
+        "base_model: expected nb2 or gpt-image-2 or qwen-image-2 or flux-2 or reve, got "
+    )
     assert "validate=False" in error.hint
 
 
@@ -268,7 +270,9 @@ def test_unknown_tiers_are_refused(tier: Any) -> None:
     assert sentence == f"training_tier: expected standard or fast, got {tier!r}"
 
 
-@pytest.mark.parametrize("photo", ["a.jpg", "/tmp/a.jpg", "ftp://x/a.jpg", "https://", "data:image/png;base64,AA", b"x", None])
+@pytest.mark.parametrize(
+    "photo", ["a.jpg", "/tmp/a.jpg", "ftp://x/a.jpg", "https://", "data:image/png;base64,AA", b"x", None]
+)
 def test_training_takes_links_only(photo: Any) -> None:
     error = failure(check_training, [*LINKS[:10], photo], "standard")
     assert error.sentence().startswith("image_urls: expected http(s) links, got ")

@@ -33,6 +33,7 @@ class Budget:
         """Settled so far."""
         self.reserved = Decimal(0)
         """Upper prices of what is under way."""
+        self._adopted: set[str] = set()
 
     @property
     def left(self) -> Decimal:
@@ -57,6 +58,12 @@ class Budget:
             raise BudgetExceededError(f"expected at most ${self.left} left to spend, got a request of up to ${high}")
         self.reserved += high
         return high
+
+    def adopt(self, account: str, amount: Decimal) -> None:
+        """Count what a ledger says was spent before this budget was made; each account once."""
+        if account not in self._adopted:
+            self._adopted.add(account)
+            self.spent += amount
 
     def settle(self, reserved: Decimal, cost: Decimal) -> None:
         """Put what something cost in the place of what was reserved for it."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import PhotaError
+from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
 
@@ -61,3 +62,14 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """US dollars, as far as prices are known."""
     stopped: PhotaError | None
     """Why no further item is begun: a refused key, an empty balance, an empty budget, a broken iterator."""
+
+
+def outcome_of(item: BatchItem, status: OutcomeStatus, **rest: object) -> Outcome:
+    """Return an item's outcome; further fields of `Outcome` by name."""
+    return Outcome(
+        key=item.key,
+        request=item.request,
+        status=status,
+        expected=named_subjects(item.request),
+        **rest,  # type: ignore[arg-type]  # each caller gives fields of Outcome
+    )

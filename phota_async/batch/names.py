@@ -1,6 +1,8 @@
 """Where an item's pictures go: its key, mirrored below the output directory. Never an original's place."""
 
+import contextlib
 import os
+import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import InputError
@@ -32,6 +34,43 @@ def existing(target: Path) -> list[Path]:
     return [
         path for path in (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES)) if path.exists()
     ]
+
+
+class Places:
+    """The names that this batch's items have taken, on systems that ignore case too."""
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()  # hashes: a million names would weigh as much as the photos' list
+
+    def claim(self, target: Path, request: AnyRequest) -> None:
+        """Take a name.
+
+        Raises:
+            InputError: It is an original's, or another item of this batch has it.
+        """
+        check_not_original(target, request)
+        mark = hash(str(target).casefold())
+        if mark in self._taken:
+            raise InputError(f"key: {target} is the place of another item of this batch")
+        self._taken.add(mark)
+
+
+def remove_parts(target: Path, before: float) -> int:
+    """Remove unfinished files of an item that a dead run left, and return how many.
+
+    Args:
+        target: The item's first picture, without a suffix.
+        before: Unix time at which this run began: what was written since then is alive.
+    """
+    stem = re.escape(target.name.removesuffix("-1"))
+    left = re.compile(rf"\.{stem}-\d+\.[a-z]+\.[0-9a-f]{{12}}\.part")  # as `media.files.PartFile` names them
+    removed = 0
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
+        for entry in entries:
+            if left.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
+                os.unlink(entry.path)  # noqa: PTH108 - an entry has a str
+                removed += 1
+    return removed
 
 
 def check_not_original(target: Path, request: AnyRequest) -> None:

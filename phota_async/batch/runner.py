@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,23 +15,27 @@ from ..errors import (
     AuthenticationError,
     BudgetExceededError,
     ConfigError,
+    DownloadError,
     InputError,
     InsufficientCreditsError,
+    LedgerError,
     PhotaError,
     ResponseLostError,
 )
+from ..ledger.records import Store
 from ..media.files import Exists
-from ..pricing import PUBLISHED, named_subjects
-from ..results import ImageResult, StrPath, to_path
-from .budget import Budget, cost_of
-from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus
-from .names import check_not_original, existing, target_of
+from ..results import StrPath, to_path
+from .budget import Budget
+from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
+from .options import Options
+from .plain import PlainBuyer
+from .puller import Items, Puller
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
+    from .accounted import LedgerBuyer
 
-Items = Iterable[BatchItem] | AsyncIterable[BatchItem]
-FATAL = (AuthenticationError, InsufficientCreditsError)  # every further item would fail the same way
+FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
 
 
 class Batch:
@@ -55,10 +59,16 @@ class Batch:
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
         output: A directory for the pictures, which mirrors the items' keys; an item whose file exists is
             skipped and costs nothing. ``None`` keeps results in memory.
-        ledger: Not offered yet: anything but ``None`` is a `ConfigError`.
-        budget: A spending cap.
+        ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the
+            same batch, killed at any instant and run again, finishes what was begun and pays for nothing twice.
+            ``True`` keeps it in ``output/.phota/ledger.sqlite``. An item is then known by its photos' content and
+            its parameters, never by a file's name. ``None`` keeps none.
+        name: The batch's name in the ledger: the same item in two batches is bought twice.
+        resend_unknown: Whether to buy anew what may have been bought already; the service may charge it twice.
+        budget: A spending cap; with a ledger over all runs of the batch.
         retry_missed: How often to ask again when a named profile was not recognised; each is billed.
-        exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again.
+        exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again. With a
+            ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
     """
 
     def __init__(
@@ -69,7 +79,9 @@ class Batch:
         max_concurrency: int = 16,
         mode: Mode = "job",
         output: StrPath | None = None,
-        ledger: object = None,
+        ledger: StrPath | Store | bool | None = None,
+        name: str = "",
+        resend_unknown: bool = False,
         budget: Budget | None = None,
         retry_missed: int = 0,
         exists: Exists = "error",
@@ -78,17 +90,23 @@ class Batch:
             raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
         if isinstance(retry_missed, bool) or not isinstance(retry_missed, int) or retry_missed < 0:
             raise InputError(f"retry_missed: expected 0 or more, got {retry_missed!r}")
-        if ledger is not None:
-            raise ConfigError("ledger: this version keeps no ledger; output= skips what is already there")
-        self._client = client
+        if not isinstance(name, str):
+            raise InputError(f"name: expected a str, got {type(name).__name__}")
+        if ledger not in (None, False) and output is None and (ledger is True or mode == "sync"):
+            raise ConfigError("ledger: expected an output= with it, got none")
+        self._options = Options(
+            client=client,
+            mode=mode,
+            output=None if output is None else to_path(output),
+            exists=exists,
+            budget=budget,
+            retry_missed=retry_missed,
+        )
         self._items = items
         self._max_concurrency = max_concurrency
-        self._mode: Mode = mode
-        self._output = None if output is None else to_path(output)
-        self._budget = budget
-        self._retry_missed = retry_missed
-        self._exists: Exists = exists
-        self._targets: set[str] = set()
+        self._ledger = ledger
+        self._name = name
+        self._resend_unknown = resend_unknown
         self._counts: Counter[OutcomeStatus] = Counter()
         self._spent = Decimal(0)
         self._running = 0
@@ -99,10 +117,12 @@ class Batch:
     async def __aenter__(self) -> AsyncIterator[Outcome]:
         if self._group is not None:
             raise InputError("batch: expected to be entered once, got a second time")
-        self._pull = _puller(self._items)
+        self._pull = Puller(self._items).next
         self._changed = asyncio.Event()
         self._read = asyncio.Event()
         self._workers = self._max_concurrency
+        self._buyer = self._make_buyer()
+        await self._buyer.open()
         self._group = await anyio.create_task_group().__aenter__()
         for _ in range(self._max_concurrency):
             self._group.start_soon(self._work)
@@ -110,10 +130,14 @@ class Batch:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         assert self._group is not None  # noqa: S101 - entered
         self._group.cancel_scope.cancel()
-        return await self._group.__aexit__(kind, error, trace)
+        try:
+            await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._buyer.aclose()
 
     def statistics(self) -> BatchStatistics:
         """Return a snapshot of the counters."""
@@ -132,6 +156,13 @@ class Batch:
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
         return f"<Batch {self._running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
+
+    def _make_buyer(self) -> "PlainBuyer | LedgerBuyer":
+        if self._ledger is None or self._ledger is False:
+            return PlainBuyer(self._options)
+        from .accounted import LedgerBuyer  # noqa: PLC0415 - SQLite is imported only where it is used
+
+        return LedgerBuyer(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
 
     async def _work(self) -> None:
         """Pull and finish items until there are none, or there is a reason to stop."""
@@ -160,79 +191,21 @@ class Batch:
     async def _finish(self, item: BatchItem) -> Outcome:
         """Carry out one item; whatever happens becomes its outcome."""
         try:
-            return await self._carry_out(item)
+            return await self._buyer.carry_out(item)
         except BudgetExceededError as error:
-            return _outcome(item, "budget", error=error)
+            return outcome_of(item, "budget", error=error)
         except ResponseLostError as error:
-            return _outcome(item, "unknown", error=error, spent=None)
+            return outcome_of(item, "unknown", error=error, spent=None)
         except PhotaError as error:
-            if isinstance(error, FATAL):
+            if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
                 self._stopped = error
             unknown = error.charged == "unknown"
-            return _outcome(item, "failed", error=error, spent=None if unknown else Decimal(0))
-
-    async def _carry_out(self, item: BatchItem) -> Outcome:
-        target = None if self._output is None else target_of(self._output, item.key, item.request)
-        if target is not None:
-            check_not_original(target, item.request)
-            found = existing(target) if self._exists == "error" else []
-            if found:
-                return _outcome(item, "skipped", paths=tuple(found))
-            self._claim(target)
-        spent: Decimal | None = Decimal(0)
-        paths = []
-        for take in range(1, self._retry_missed + 2):
-            where = None if self._output is None else target_of(self._output, item.key, item.request, take)
-            try:
-                result, cost = await self._buy(item, where)
-            except PhotaError:
-                if take == 1:
-                    raise
-                break  # what was bought before stays the item's result
-            spent = None if cost is None or spent is None else spent + cost
-            paths += [image.path for image in result.images if image.path is not None]
-            last = result
-            if not result.missing():
-                break
-        self._spent += spent or 0
-        return _outcome(item, "done", result=last, paths=tuple(paths), missing=last.missing(), spent=spent)
-
-    async def _buy(self, item: BatchItem, target: object) -> tuple[ImageResult, Decimal | None]:
-        """Make one call within the budget; what it may have cost stays reserved when that is not known."""
-        budget = self._budget
-        reserved = budget.reserve(item.request) if budget else Decimal(0)
-        cost: Decimal | None = reserved  # until the service has said otherwise, it may have cost that much
-        try:
-            send = self._client.send
-            if target is None:
-                result = await send(item.request, mode=self._mode)
-            else:
-                path = to_path(target)
-                result = await send(
-                    item.request,
-                    mode=self._mode,
-                    save_to=path.with_name(path.name + ".jpg"),
-                    exists=self._exists,
-                )
-            cost = cost_of(item.request, result, budget.prices if budget else PUBLISHED)
-        except PhotaError as error:
-            cost = reserved if error.charged == "unknown" else Decimal(0)
-            raise
-        finally:
-            if budget:
-                budget.settle(reserved, reserved if cost is None else cost)
-        return result, cost
-
-    def _claim(self, target: object) -> None:
-        """Make sure that no two items of this batch want the same name, on systems that ignore case too."""
-        name = str(target).casefold()
-        if name in self._targets:
-            raise InputError(f"key: {target} is the place of another item of this batch")
-        self._targets.add(name)
+            return outcome_of(item, "failed", error=error, spent=None if unknown else Decimal(0))
 
     async def _deliver(self, outcome: Outcome) -> None:
         """Hand an outcome to the reader, waiting while it has plenty."""
         self._counts[outcome.status] += 1
+        self._spent += outcome.spent or 0
         while len(self._outcomes) >= self._max_concurrency:
             self._read.clear()
             await self._read.wait()
@@ -260,50 +233,3 @@ class _Outcomes:
 
     async def __anext__(self) -> Outcome:
         return await self._batch._next_outcome()  # noqa: SLF001 - one class in two
-
-
-class _puller:  # noqa: N801 - used as a function
-    """Gives the next item, or ``None`` at the end, to one worker at a time."""
-
-    def __init__(self, items: Items) -> None:
-        if isinstance(items, AsyncIterable):
-            self._asynchronous: AsyncIterator[BatchItem] | None = aiter(items)
-            self._plain: Iterator[BatchItem] = iter(())
-        elif isinstance(items, Iterable):
-            self._asynchronous, self._plain = None, iter(items)
-        else:
-            raise InputError(f"items: expected an iterable of BatchItem, got {type(items).__name__}")
-        self._turn = asyncio.Lock()
-        self._ended = False
-
-    async def __call__(self) -> BatchItem | None:
-        async with self._turn:
-            item = None if self._ended else await self._next()
-        if item is None:
-            self._ended = True
-        elif not isinstance(item, BatchItem):
-            self._ended = True
-            raise InputError(f"items: expected BatchItem values, got {type(item).__name__}")
-        return item
-
-    async def _next(self) -> BatchItem | None:
-        try:
-            if self._asynchronous is None:
-                return next(self._plain, None)
-            return await anext(self._asynchronous, None)
-        except PhotaError:
-            self._ended = True
-            raise
-        except Exception as error:  # the user's iterator: what it raises must not cancel what is under way
-            self._ended = True
-            raise InputError(f"items: the iterator failed with {type(error).__name__}: {error}") from error
-
-
-def _outcome(item: BatchItem, status: OutcomeStatus, **rest: object) -> Outcome:
-    return Outcome(
-        key=item.key,
-        request=item.request,
-        status=status,
-        expected=named_subjects(item.request),
-        **rest,  # type: ignore[arg-type]  # each caller gives fields of Outcome
-    )

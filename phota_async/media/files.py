@@ -56,6 +56,8 @@ class PartFile:
     def publish(self, target: Path, exists: Exists) -> Path:
         """Make the file durable and give it its name; returns the name it got."""
         with self._lock, translated(target):
+            if not self._open:  # its number may be another file's by now
+                raise ValueError("it was discarded")
             os.fsync(self._descriptor)
             self._close()
             try:
@@ -114,6 +116,7 @@ def storage_error(path: Path, error: OSError | ValueError) -> PhotaError:
     if number in FULL_DISK:
         return DownloadError(str(path), reason).with_context(
             charged="unknown",
+            is_full=number != errno.EIO,
             hint="free some space; links live 24 hours and jobs can be asked for again",
         )
     hint = 'exists="number" or exists="replace" changes this' if number == errno.EEXIST else ""

@@ -81,7 +81,7 @@ class FileSink:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
-        self._name = name
+        self.name = name
         self._part: PartFile | None = None
         self._pieces: list[bytes] = []
         self._gathered = 0
@@ -121,7 +121,7 @@ class FileSink:
         """Give the whole file its final name, with the suffix of its bytes, and return it."""
         await self.flush(everything=True)
         assert self._part is not None  # noqa: S101 - flush made it
-        target = self._directory / file_name(self._name, sniff(self.head))
+        target = self._directory / file_name(self.name, sniff(self.head))
         return await threads.run(self._part.publish, target, exists)
 
     def discard(self) -> None:
@@ -131,7 +131,7 @@ class FileSink:
 
     def _write(self, pieces: Sequence[bytes]) -> None:
         if self._part is None:
-            self._part = PartFile(self._directory, self._name)
+            self._part = PartFile(self._directory, self.name)
         self._part.write(pieces)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import io
 import os
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
@@ -77,6 +77,10 @@ class BytesSource:
         for start in range(0, self.size, STEP):
             yield pybase64.b64encode(self._view[start : start + STEP])
 
+    def raw(self) -> Iterator[memoryview]:
+        """Yield the photo itself."""
+        yield self._view
+
 
 class FileSource:
     """A photo in a file, opened anew for each read, or a descriptor that the user holds open.
@@ -104,6 +108,11 @@ class FileSource:
             for start in range(0, len(block), STEP):
                 yield pybase64.b64encode(block[start : start + STEP])
             sent += len(block)
+
+    def raw(self) -> Iterator[bytes]:
+        """Yield the photo itself; blocks."""
+        for start in range(0, self.size, READ_AHEAD):
+            yield self._read(start, min(READ_AHEAD, self.size - start))
 
     def _read(self, offset: int, count: int) -> bytes:
         """Read exactly ``count`` bytes of the file that was measured."""
@@ -168,7 +177,23 @@ def _source(slot: Slot, validate: bool) -> Source:
     return source
 
 
-def _open(image: Any, name: str) -> tuple[Source, bytes]:
+def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
+    """Yield a photo's own bytes, for whoever identifies it. Blocks; an open file is left where it stands.
+
+    Raises:
+        InputError: It is no photo, or a stream that can be read only once.
+    """
+    try:
+        place = image.tell() if hasattr(image, "read") else None
+        source, _ = _open(image, name)
+        if place is not None:
+            image.seek(place)
+    except (OSError, AttributeError):  # a pipe cannot tell where it stands
+        raise InputError(f"{_label(None, name)}: expected a file that can be read twice, got a stream") from None
+    yield from source.raw()
+
+
+def _open(image: Any, name: str) -> tuple[BytesSource | FileSource, bytes]:
     """Return the source and its first bytes."""
     if isinstance(image, str) and image[:5].lower() == "data:":
         return _in_memory(_data_uri(image, name))
@@ -184,7 +209,7 @@ def _open(image: Any, name: str) -> tuple[Source, bytes]:
     raise InputError(f"{name}: expected {expected}, got {type(image).__name__}")
 
 
-def _in_memory(data: bytes | bytearray | memoryview) -> tuple[Source, bytes]:
+def _in_memory(data: bytes | bytearray | memoryview) -> tuple[BytesSource, bytes]:
     try:
         source = BytesSource(data)
     except TypeError:  # a memoryview with holes cannot be cast
@@ -192,7 +217,7 @@ def _in_memory(data: bytes | bytearray | memoryview) -> tuple[Source, bytes]:
     return source, bytes(memoryview(data)[:HEAD])
 
 
-def _file(image: str | os.PathLike[str], name: str) -> tuple[Source, bytes]:
+def _file(image: str | os.PathLike[str], name: str) -> tuple[FileSource, bytes]:
     label = _label(image, name)
     try:
         path = Path(os.fsdecode(image))
@@ -214,24 +239,32 @@ def _head_of(path: Path) -> bytes:
         return file.read(HEAD)
 
 
-def _file_object(file: BinaryIO, name: str) -> tuple[Source, bytes]:
+def _file_object(file: BinaryIO, name: str) -> tuple[BytesSource | FileSource, bytes]:
     """Use a real file's descriptor, which needs no seeking, a BytesIO's buffer, or read it all once."""
     label = _label(getattr(file, "name", None), name)
     try:
         if isinstance(file, io.BytesIO):
             return _in_memory(file.getbuffer()[file.tell() :])
-        if hasattr(os, "pread") and isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)):
-            details = os.fstat(file.fileno())
-            if stat.S_ISREG(details.st_mode):
-                start = file.tell()
-                head = os.pread(file.fileno(), HEAD, start)
-                return FileSource(file.fileno(), label, start, details), head
+        descriptor = _descriptor(file)
+        if descriptor is not None and stat.S_ISREG((details := os.fstat(descriptor)).st_mode):
+            start = file.tell()
+            return FileSource(descriptor, label, start, details), os.pread(descriptor, HEAD, start)
         data = file.read()
     except (OSError, ValueError) as error:
         raise InputError(f"{label}: {error}") from None
     if not isinstance(data, (bytes, bytearray)):
         raise InputError(f"{label}: expected a file opened in binary mode, got {type(data).__name__}")
     return _in_memory(data)
+
+
+def _descriptor(file: BinaryIO) -> int | None:
+    """Return the descriptor of a file that can be read without seeking; a member of an archive has none."""
+    if not hasattr(os, "pread") or not isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)):
+        return None
+    try:
+        return file.fileno()
+    except io.UnsupportedOperation:
+        return None
 
 
 def _data_uri(text: str, name: str) -> bytes:

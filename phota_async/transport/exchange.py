@@ -31,7 +31,7 @@ from ..protocol import Call
 from ..retry import Fault, RetryBudget, backoff, decide, fault_of
 from .failures import lost, silence, translate
 from .pools import Pools, PoolSet
-from .receive import Receive, read_error_body
+from .receive import Receive, read_beginning
 from .upload import StreamedBody, photo_size
 
 T = TypeVar("T")
@@ -208,6 +208,7 @@ class _Sending(Generic[T]):
         if not self._limiter.acquire_nowait():
             refusal = await self._wait_for_place()
             if refusal is not None:
+                self._retries = False  # there will be no place later either
                 return refusal
         try:
             return await self._exchange(receive)
@@ -246,7 +247,7 @@ class _Sending(Generic[T]):
             failure = error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = translate(error, self._call, self._transport.origin, body)
-        if isinstance(failure, TransportError) and self._loop.time() >= self._deadline and not _not_sent(failure):
+        if isinstance(failure, TransportError) and self._loop.time() >= self._deadline and not self._is_not_sent(failure):
             return silence(self._call, "no answer in time")
         return failure
 
@@ -278,7 +279,7 @@ class _Sending(Generic[T]):
         request_id = response.headers.get("X-Request-Id")
         expected = REDIRECTS if self._call.may_redirect else range(0)
         if response.status not in SUCCESS and response.status not in expected:
-            return error_from(response.status, response.headers, await read_error_body(response), self._call)
+            return error_from(response.status, response.headers, await read_beginning(response), self._call)
         try:
             value = await receive(response)
         except PhotaError as error:
@@ -296,7 +297,7 @@ class _Sending(Generic[T]):
             self._new_key = True
             return 0.0
         fault = fault_of(error)
-        if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST):
+        if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST) and not self._is_not_sent(error):
             self._unclear = True
         age = self._age + self._loop.time() - self._first_attempt
         if fault is Fault.REFUSED:
@@ -308,6 +309,11 @@ class _Sending(Generic[T]):
         if delay is None or not self._retries or self._loop.time() + delay >= self._deadline:
             return None
         return delay if self._transport.budget.take() else None
+
+    def _is_not_sent(self, error: PhotaError) -> bool:
+        """Whether nothing was sent; the time that a paid call's answer takes too long is no `DeadlineError`."""
+        is_early = isinstance(error, DeadlineError) and self._call.kind != "free"
+        return is_early or fault_of(error) is Fault.NOT_SENT
 
     def _tell(self, error: PhotaError, delay: float | None) -> None:
         hooks = self._transport.hooks
@@ -342,10 +348,6 @@ class _Sending(Generic[T]):
         if isinstance(error, ResponseLostError):
             error.first_sent_at = self._first_sent or time.time() - (self._loop.time() - self._first_attempt)
         return error
-
-
-def _not_sent(error: PhotaError) -> bool:
-    return fault_of(error) is Fault.NOT_SENT
 
 
 def warn_once(message: str) -> None:

@@ -78,9 +78,10 @@ class PoolSet:
             _inherited.append(self._pools)
             self._pools, self._pid = WeakKeyDictionary(), os.getpid()
         loop = asyncio.get_running_loop()
+        self._check_lent(loop)
         pools = self._pools.get(loop)
         if pools is None:
-            self._check_lent(loop)
+            self._forget_closed_loops()
             pools = Pools(self._config, self._lent, allow_private=self._allow_private)
             self._pools[loop] = pools
             await pools.open()
@@ -91,6 +92,11 @@ class PoolSet:
         pools = self._pools.pop(asyncio.get_running_loop(), None)
         if pools is not None and self._pid == os.getpid():
             await pools.end()
+
+    def _forget_closed_loops(self) -> None:
+        """Let ended loops go: their sessions are closed, but refer to them."""
+        for loop in [each for each in self._pools if each.is_closed()]:
+            del self._pools[loop]
 
     def _check_lent(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._lent is None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from ..answers import read_image_answer, read_object
+from ..answers import find_image_answer, read_object
 from ..b64stream import AnswerScanner
 from ..errors import DecodeError
 from ..media.sinks import Sink
@@ -17,7 +17,7 @@ Receive = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 
 SMALL = 64 * 1024  # bytes; below, one read is cheaper than scanning
 SLICE = 2**18  # bytes unpacked at once
-MAX_ERROR = 64 * 1024  # bytes read of an error's body
+MAX_BEGINNING = 64 * 1024  # bytes read of a body that only explains the status
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -40,18 +40,18 @@ async def read_bytes(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-async def read_error_body(response: aiohttp.ClientResponse) -> bytes:
-    """Return the beginning of an error's body; what cannot be read is no reason to hide the status."""
+async def read_beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of a body where the status says it all: what cannot be read is no reason to hide it."""
     pieces, size = [], 0
     try:
         async for piece in chunks(response):
             pieces.append(piece)
             size += len(piece)
-            if size >= MAX_ERROR:
+            if size >= MAX_BEGINNING:
                 break
     except (DecodeError, aiohttp.ClientError, TimeoutError, OSError):
         pass
-    return b"".join(pieces)[:MAX_ERROR]
+    return b"".join(pieces)[:MAX_BEGINNING]
 
 
 async def read_images(
@@ -85,7 +85,7 @@ async def read_images(
         if isinstance(error, DecodeError) and error.offset is not None:
             error.is_cut = error.is_cut or error.offset >= size
         raise
-    return read_image_answer(data), data
+    return find_image_answer(data), data
 
 
 async def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -135,7 +135,8 @@ class Inflater:
     def close(self) -> None:
         """Make sure that the stream is whole: a cut one would pass for a short answer."""
         if not self._stream.eof:
-            raise DecodeError("expected a whole packed answer, got one that is cut off")
+            failure = DecodeError("expected a whole packed answer, got one that is cut off")
+            raise failure.with_context(is_cut=True)
 
     def _unpack(self, chunk: bytes) -> bytes:
         try:

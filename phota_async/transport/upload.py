@@ -37,6 +37,9 @@ class StreamedBody(aiohttp.payload.Payload):
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:  # noqa: ARG002
         """Send the body; aiohttp turns what is raised here into its own error, so ours is noted."""
+        transport = getattr(writer, "transport", None)
+        if transport is None or transport.is_closing():  # a kept connection that the service has closed meanwhile
+            raise ConnectionResetError("closed before anything was sent")
         self.started = True
         try:
             await write_all(self._parts, writer.write)

@@ -106,9 +106,10 @@ class Peer:
     """
 
     def __init__(
-        self, *script: Behaviour, ssl_context: ssl.SSLContext | None = None, is_deaf: bool = False
+        self, *script: Behaviour, ssl_context: ssl.SSLContext | None = None, port: int = 0, is_deaf: bool = False
     ) -> None:
         self.script = list(script)
+        self.port = port
         self.requests: list[Received] = []
         self.connections = 0
         self.heard = asyncio.Event()
@@ -118,9 +119,9 @@ class Peer:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, ssl=self._ssl, backlog=512, start_serving=not self._is_deaf
+            self._serve, "127.0.0.1", self.port, ssl=self._ssl, backlog=512, start_serving=not self._is_deaf
         )
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
@@ -313,3 +314,10 @@ def script(*behaviours: Behaviour) -> Behaviour:
         await (left.pop(0) if len(left) > 1 else left[0])(exchange)
 
     return behave
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let everything else run until a condition holds; 10 s are more than enough."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for belongs to the code under test
+            await asyncio.sleep(0)

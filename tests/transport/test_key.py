@@ -32,7 +32,7 @@ CALLS: dict[str, Callable[[PhotaClient], Awaitable[Any]]] = {
     "delete": lambda client: client.profiles.delete("anna"),
     "create": lambda client: client.profiles.create(LINKS),
     "edit": lambda client: client.edit(PHOTO, "at sea"),
-    "submit": lambda client: client.jobs.submit(EditRequest(images=[PHOTO])),
+    "submit": lambda client: client.jobs.submit(EditRequest(images=(PHOTO,))),
     "job": lambda client: client.jobs.get("job-1"),
     "secret": lambda client: client.webhooks.secret(),
 }

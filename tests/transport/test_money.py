@@ -20,6 +20,7 @@ from phota_async import (
     ConflictError,
     ConnectError,
     DeadlineError,
+    DecodeError,
     GenerateRequest,
     InsufficientCreditsError,
     NotFoundError,
@@ -83,8 +84,10 @@ def verdict(call: str, fault: str) -> Verdict:
     return Verdict(1, ResponseLostError if fault in LOST else ServerError, "unknown", False)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("call", CALLS)
+PAIRS = [(call, fault) for call in CALLS for fault in FAULTS if call != "DELETE" or "within" not in fault]
+
+
+@pytest.mark.parametrize(("call", "fault"), PAIRS)
 async def test_the_law(listen: Listen, connect: Connect, call: str, fault: str) -> None:
     peer: Peer = await listen(FAULTS[fault])
     client = connect(peer, config=quick(answer_timeout=0.05, free_answer_timeout=0.05))
@@ -177,6 +180,15 @@ async def test_a_connection_that_is_never_made_is_not_sent(connect: Connect, cal
         assert peer.requests == []
 
 
+async def test_a_profile_without_an_id_may_have_been_charged(listen: Listen, connect: Connect) -> None:
+    peer = await listen(json({"status": "ok"}))
+
+    with pytest.raises(DecodeError, match="profile_id") as caught:
+        await CALLS["create"](connect(peer))
+
+    assert (caught.value.charged, caught.value.attempts, len(peer.posts)) == ("unknown", 1, 1)
+
+
 REFUSALS = {400: BadRequestError, 402: InsufficientCreditsError, 409: ConflictError, 422: BadRequestError}
 
 
@@ -238,6 +250,15 @@ async def test_a_profile_that_is_gone_after_a_lost_answer_is_deleted(
     await connect(peer).profiles.delete("anna")
 
     assert [each.method for each in peer.requests] == ["DELETE"] * len(peer.requests)
+
+
+@pytest.mark.parametrize("fault", ["reset within the answer", "closed within the answer"])
+async def test_the_status_alone_says_that_a_profile_is_deleted(listen: Listen, connect: Connect, fault: str) -> None:
+    peer = await listen(FAULTS[fault])
+
+    await connect(peer).profiles.delete("anna")
+
+    assert len(peer.requests) == 1
 
 
 async def test_a_profile_that_never_was_cannot_be_deleted(listen: Listen, connect: Connect) -> None:

@@ -25,7 +25,7 @@ def run_python(code: str, *arguments: str) -> str:
     """Run a program with warnings as errors; it must end well and say nothing on stderr."""
     tests = Path(__file__).parent.parent
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(code), *arguments],
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(code), *arguments],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])},
         capture_output=True,
         text=True,
@@ -38,25 +38,27 @@ def run_python(code: str, *arguments: str) -> str:
 
 PRELUDE = """
     import asyncio, os, sys
-    from support.peer import Peer, answer, hold, json, silence
+    from support.peer import Peer, answer, json
     from support.pictures import PHOTO, image_answer
     from phota_async import Limiter, PhotaClient
 """
 
 
 def test_one_client_on_one_loop_after_the_other() -> None:
-    client = PhotaClient(KEY, "http://127.0.0.1:1")
+    clients: list[PhotaClient] = []
 
-    async def main() -> None:
-        async with Peer(LISTING) as peer:
-            client._transport.base_url = peer.url  # the only thing that a new server changes
-            client._transport._urls.clear()
-            assert [each.profile_id for each in await client.profiles.list()] == ["anna"]
-            assert [each.profile_id for each in await client.profiles.list()] == ["anna"]
+    async def main(port: int) -> int:
+        async with Peer(LISTING, port=port) as peer:
+            if not clients:
+                clients.append(PhotaClient(KEY, peer.url))
+            for _ in range(2):
+                assert [each.profile_id for each in await clients[0].profiles.list()] == ["anna"]
             assert peer.connections == 1
+            return peer.port
 
+    port = 0
     for _ in range(3):
-        asyncio.run(main())
+        port = asyncio.run(main(port))
 
 
 def test_loops_that_ended_are_forgotten() -> None:
@@ -110,45 +112,18 @@ def test_a_client_that_is_never_closed_leaves_no_warning(how: str) -> None:
 def test_a_forked_child_uses_connections_of_its_own() -> None:
     """The child finds the parent's connections, limiter and loop in its memory, and none of them is its own."""
     code = """
-        release = asyncio.Event()
-        client = PhotaClient("key", "http://127.0.0.1:1", limiter=Limiter(1))
-
-        async def child(url):
-            client._transport.base_url = url
-            for _ in range(2):
-                assert len(await client.profiles.list()) == 1
-            await client.aclose()
-
-        async def main():
-            async with Peer(json({"profiles": []}), hold(release, json({"profiles": []}))) as ours:
-                client._transport.base_url = ours.url
-                await client.profiles.list()
-                waiting = asyncio.create_task(client.profiles.list())
-                while len(ours.requests) < 2:
-                    await asyncio.sleep(0)
-                theirs = await serve_in_a_thread()
-                pid = os.fork()
-                if pid == 0:
-                    try:
-                        asyncio.run(child(theirs))
-                        print("the child is done", flush=True)
-                    finally:
-                        os._exit(0)
-                _, status = await asyncio.to_thread(os.waitpid, pid, 0)
-                assert status == 0
-                release.set()
-                assert await waiting == []
-                assert await client.profiles.list() == []
-                assert ours.connections == 1
-            await client.aclose()
-
         import http.server, threading
 
         class Service(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            release = threading.Event()
+            seen = []
 
             def do_GET(self):
-                body = b'{"profiles": ["anna"]}'
+                self.seen.append(self.client_address)
+                if self.path.endswith("/slow/status"):
+                    self.release.wait()
+                body = b'{"profile_id": "anna", "status": "READY"}'
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -157,18 +132,40 @@ def test_a_forked_child_uses_connections_of_its_own() -> None:
             def log_message(self, *_):
                 pass
 
-        async def serve_in_a_thread():
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            return f"http://127.0.0.1:{server.server_port}/v1/phota"
+        async def child():
+            for _ in range(2):
+                assert (await client.profiles.status("anna")).status == "READY"
+            await client.aclose()
 
+        async def main():
+            await client.profiles.status("anna")
+            waiting = asyncio.create_task(client.profiles.status("slow"))
+            while len(Service.seen) < 2:
+                await asyncio.sleep(0)
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    asyncio.run(child())
+                    print("the child is done", flush=True)
+                finally:
+                    os._exit(0)
+            await asyncio.to_thread(os.waitpid, pid, 0)
+            Service.release.set()
+            assert (await waiting).status == "READY"
+            await client.profiles.status("anna")
+            await client.aclose()
+            connections = [Service.seen.index(each) for each in Service.seen]
+            print(connections)
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = PhotaClient("key", f"http://127.0.0.1:{server.server_port}", limiter=Limiter(1))
         asyncio.run(main())
-        print("the parent is done")
-        sys.stdout.flush()
-        os._exit(0)  # the thread's server is left as it is
+        server.shutdown()
+        server.server_close()
     """
 
-    assert run_python(code) == "the child is done\nthe parent is done\n"
+    assert run_python(code) == "the child is done\n[0, 0, 2, 2, 0]\n"
 
 
 async def test_a_lent_session_is_used_as_it_is_and_stays_open(listen: Listen) -> None:
@@ -365,6 +362,18 @@ async def test_a_kept_connection_that_breaks_under_a_paid_call_is_not_used_again
         await client.generate("a sea")
 
     assert [each.connection for each in peer.requests] == [1, 1]
+
+
+async def test_a_lent_session_that_is_closed_later_is_refused(listen: Listen) -> None:
+    peer = await listen(LISTING)
+    session = aiohttp.ClientSession()
+    client = PhotaClient(KEY, peer.url, session=session)
+    await client.profiles.list()
+    await session.close()
+
+    with pytest.raises(ConfigError, match="is closed"):
+        await client.profiles.list()
+    await client.aclose()
 
 
 async def test_many_calls_share_a_connection_each_at_a_time(listen: Listen, connect: Connect) -> None:

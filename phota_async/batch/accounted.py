@@ -1,0 +1,167 @@
+"""Carry out items with a ledger: what was bought once is finished, fetched or kept, and never bought twice."""
+
+import time
+from decimal import Decimal
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from msgspec.structs import replace
+
+from .. import threads
+from ..errors import BudgetExceededError, InputError, PhotaError
+from ..ledger.identity import purchase_of
+from ..ledger.photos import identify_photos
+from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
+from ..ledger.store import Ledger
+from ..pricing import estimate
+from ..results import StrPath
+from ..validation import check_request
+from .items import BatchItem, Outcome, outcome_of
+from .names import Places, remove_parts, target_of
+from .options import Options
+from .owned import OwnedTasks
+from .purchase import Bought, Purchase, Terms
+
+
+class LedgerBuyer:
+    """Buys each purchase once, over all runs of a batch.
+
+    Args:
+        options: How. A file never stands for a purchase here: ``exists="error"`` numbers what is new.
+        ledger: As in `Batch`.
+        name: The batch's name, part of what is bought.
+        resend_unknown: As in `Batch`.
+    """
+
+    def __init__(
+        self, options: Options, ledger: StrPath | Store | Literal[True], *, name: str, resend_unknown: bool
+    ) -> None:
+        if options.exists == "error":
+            options = replace(options, exists="number")
+        self._options = options
+        self._store, self._own = _store_of(ledger, options.output)
+        self._name = name
+        self._resend_unknown = resend_unknown
+        self._places = Places()
+        self._owned = OwnedTasks()
+        self._run = 0
+        self._begun_at = 0.0
+
+    async def open(self) -> None:
+        """Begin a run, and count what earlier ones spent."""
+        self._begun_at = time.time()
+        if self._own is not None:
+            await self._own.__aenter__()
+        try:
+            await self._enter()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _enter(self) -> None:
+        self._run = await self._store.enter(self._name)
+        if (budget := self._options.budget) is not None:
+            before = from_micros(await self._store.committed(self._name))
+            budget.adopt(f"{self._store!r} {self._name!r}", before)
+
+    async def aclose(self) -> None:
+        """Let the steps under way come to their end, and end the run."""
+        try:
+            await self._owned.aclose()
+        finally:
+            await self._store.leave(self._name)
+            await self._close()
+
+    async def _close(self) -> None:
+        if self._own is not None:
+            await self._own.aclose()
+
+    async def carry_out(self, item: BatchItem) -> Outcome:
+        """Finish one item; errors are raised."""
+        check_request(item.request)
+        if self._options.output is not None:
+            self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
+        bought: list[Bought] = []
+        for take in range(1, self._options.retry_missed + 2):
+            try:
+                bought.append(await self._take(item, take))
+            except PhotaError:
+                if take == 1:
+                    raise
+                break  # what was bought before stays the item's result
+            if not bought[-1].result.missing():
+                break
+        return _outcome(item, bought)
+
+    async def _take(self, item: BatchItem, take: int) -> Bought:
+        """Buy one take, or finish or find what an earlier run bought."""
+        target = None if self._options.output is None else target_of(self._options.output, item.key, item.request, take)
+        photos = await identify_photos(item.request)
+        wish = Wish(
+            purchase=purchase_of(item.request, photos, batch=self._name, take=take),
+            batch=self._name,
+            item=item.key,
+            operation=item.request.operation,
+            take=take,
+            mode=self._options.mode,
+            run=self._run,
+            price=to_micros(estimate(item.request, prices=self._options.prices)[1]),
+            guard=self._options.client.config.retry.resend_guard,
+            resend_unknown=self._resend_unknown,
+        )
+        purchase = Purchase(Terms(self._options, self._store, self._owned), item.request, target)
+        await self._owned.run(self._start(purchase, wish))
+        return await purchase.finish()
+
+    async def _start(self, purchase: Purchase, wish: Wish) -> None:
+        """Write the intent, send it and write the job's id: one step, which nobody cuts short."""
+        begun, reserved = await self._begin(purchase, wish)
+        if not begun.is_new and purchase.target is not None and begun.action != "done":
+            await threads.run(remove_parts, purchase.target, self._begun_at)
+        await purchase.start(begun, reserved)
+
+    async def _begin(self, purchase: Purchase, wish: Wish) -> tuple[Begun, Decimal]:
+        """Write the intent within the budget, which other batches may share; what is bought already needs none."""
+        budget, reserved, refusal = self._options.budget, Decimal(0), None
+        if budget is not None:
+            cap = to_micros(budget.usd)
+            try:
+                reserved = budget.reserve(purchase.request)
+            except BudgetExceededError as error:
+                refusal, cap = error, -1
+            wish = replace(wish, cap=cap)
+        begun = None
+        try:
+            begun = await self._store.begin(replace(wish, now=self._store.clock()))
+        finally:
+            if budget is not None and (begun is None or begun.action != "buy"):
+                budget.settle(reserved, Decimal(0))
+                reserved = Decimal(0)
+        if begun.action == "budget":
+            raise refusal or BudgetExceededError("the ledger's purchases of this batch have used the budget up")
+        return begun, reserved
+
+
+def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> tuple[Store, Ledger | None]:
+    """Return the store, and the ledger that the batch itself has to open and close."""
+    if hasattr(ledger, "begin"):
+        return ledger, None
+    if not isinstance(ledger, (str, PathLike, bool)):
+        raise InputError(f"ledger: expected a path, a Ledger or True, got {type(ledger).__name__}")
+    own = Ledger((output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger)
+    return own, own
+
+
+def _outcome(item: BatchItem, bought: list[Bought]) -> Outcome:
+    """Make one outcome of an item's takes: ``skipped`` when all of them were there already."""
+    costs = [each.cost for each in bought]
+    last = bought[-1].result
+    return outcome_of(
+        item,
+        "skipped" if all(each.is_kept for each in bought) else "done",
+        result=last,
+        paths=tuple(path for each in bought for path in each.paths),
+        missing=last.missing(),
+        spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
+    )

@@ -1,0 +1,83 @@
+"""Carry out items without a ledger: what lies under an item's name already is not bought again."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from ..errors import PhotaError
+from ..results import ImageResult
+from .budget import cost_of
+from .items import BatchItem, Outcome, outcome_of
+from .names import Places, check_not_original, existing, target_of
+from .options import Options
+
+
+class PlainBuyer:
+    """Buys each item once a run.
+
+    Args:
+        options: How.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._places = Places()
+
+    async def open(self) -> None:
+        """Nothing to prepare."""
+
+    async def aclose(self) -> None:
+        """Nothing to end."""
+
+    async def carry_out(self, item: BatchItem) -> Outcome:
+        """Finish one item; errors are raised."""
+        output = self._options.output
+        if output is not None:
+            target = target_of(output, item.key, item.request)
+            found = existing(target) if self._options.exists == "error" else []
+            if found:
+                check_not_original(target, item.request)
+                return outcome_of(item, "skipped", paths=tuple(found))
+            self._places.claim(target, item.request)
+        return await self._take_all(item)
+
+    async def _take_all(self, item: BatchItem) -> Outcome:
+        """Ask until everybody was recognised, or as often as allowed."""
+        output, paths = self._options.output, list[Path]()
+        spent: Decimal | None = Decimal(0)
+        for take in range(1, self._options.retry_missed + 2):
+            where = None if output is None else target_of(output, item.key, item.request, take)
+            try:
+                result, cost = await self._buy(item, where)
+            except PhotaError:
+                if take == 1:
+                    raise
+                break  # what was bought before stays the item's result
+            spent = None if cost is None or spent is None else spent + cost
+            paths += [image.path for image in result.images if image.path is not None]
+            last = result
+            if not result.missing():
+                break
+        return outcome_of(item, "done", result=last, paths=tuple(paths), missing=last.missing(), spent=spent)
+
+    async def _buy(self, item: BatchItem, target: Path | None) -> tuple[ImageResult, Decimal | None]:
+        """Make one call within the budget; what it may have cost stays reserved when that is not known."""
+        budget = self._options.budget
+        reserved = budget.reserve(item.request) if budget else Decimal(0)
+        cost: Decimal | None = reserved  # until the service has said otherwise, it may have cost that much
+        try:
+            result = await self._send(item, target)
+            cost = cost_of(item.request, result, self._options.prices)
+        except PhotaError as error:
+            cost = reserved if error.charged == "unknown" else Decimal(0)
+            raise
+        finally:
+            if budget:
+                budget.settle(reserved, reserved if cost is None else cost)
+        return result, cost
+
+    async def _send(self, item: BatchItem, target: Path | None) -> ImageResult:
+        options = self._options
+        if target is None:
+            return await options.client.send(item.request, mode=options.mode)
+        place = target.with_name(target.name + ".jpg")
+        return await options.client.send(item.request, mode=options.mode, save_to=place, exists=options.exists)

@@ -1,0 +1,51 @@
+"""Take items one by one from what the user gave: an iterable or an asynchronous one."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+
+from ..errors import InputError, PhotaError
+from .items import BatchItem
+
+Items = Iterable[BatchItem] | AsyncIterable[BatchItem]
+
+
+class Puller:
+    """Gives the next item, or ``None`` at the end, to one worker at a time."""
+
+    def __init__(self, items: Items) -> None:
+        if isinstance(items, AsyncIterable):
+            self._asynchronous: AsyncIterator[BatchItem] | None = aiter(items)
+            self._plain: Iterator[BatchItem] = iter(())
+        elif isinstance(items, Iterable):
+            self._asynchronous, self._plain = None, iter(items)
+        else:
+            raise InputError(f"items: expected an iterable of BatchItem, got {type(items).__name__}")
+        self._turn = asyncio.Lock()
+        self._ended = False
+
+    async def next(self) -> BatchItem | None:
+        """Return the next item, or ``None`` when there are no more.
+
+        Raises:
+            InputError: The iterator failed, or gave something else.
+        """
+        async with self._turn:
+            item = None if self._ended else await self._next()
+        if item is None:
+            self._ended = True
+        elif not isinstance(item, BatchItem):
+            self._ended = True
+            raise InputError(f"items: expected BatchItem values, got {type(item).__name__}")
+        return item
+
+    async def _next(self) -> BatchItem | None:
+        try:
+            if self._asynchronous is None:
+                return next(self._plain, None)
+            return await anext(self._asynchronous, None)
+        except PhotaError:
+            self._ended = True
+            raise
+        except Exception as error:  # the user's iterator: what it raises must not cancel what is under way
+            self._ended = True
+            raise InputError(f"items: the iterator failed with {type(error).__name__}: {error}") from error

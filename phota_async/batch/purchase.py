@@ -1,0 +1,275 @@
+"""One purchase, from its intent to files that lie whole under their names."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from .. import threads
+from ..errors import (
+    ConfigError,
+    ConflictError,
+    DownloadError,
+    JobFailedError,
+    LedgerError,
+    NotFoundError,
+    PhotaError,
+    ResponseLostError,
+)
+from ..ledger.identity import request_id_of
+from ..ledger.records import (
+    Begun,
+    Change,
+    Done,
+    JobFailed,
+    Lost,
+    Record,
+    Refused,
+    State,
+    Store,
+    Submitted,
+    from_micros,
+    to_micros,
+)
+from ..ledger.rules import is_fresh
+from ..models import Job, JobStatus, KnownSubjects
+from ..pricing import named_subjects
+from ..requests import AnyRequest
+from ..results import ImageResult
+from .budget import cost_of
+from .held import HeldDestination, find_whole, from_stored, to_stored
+from .options import Options
+from .owned import OwnedTasks
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What all purchases of a batch share."""
+
+    options: Options
+    store: Store
+    owned: OwnedTasks
+
+
+class Bought(msgspec.Struct, frozen=True, kw_only=True):
+    """What a purchase brought."""
+
+    result: ImageResult
+    cost: Decimal | None
+    """US dollars that this run added; ``None`` where no price is known."""
+    is_kept: bool = False
+    """Whether it was all there, and nothing was sent or fetched."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files."""
+        return tuple(image.path for image in self.result.images if image.path is not None)
+
+
+class Purchase:
+    """Carries one purchase to its end: ``start`` in a task that nobody cuts short, then ``finish``.
+
+    Args:
+        terms: What it shares with others.
+        request: What is bought.
+        target: Path of its first picture, without a suffix; ``None`` keeps results in memory.
+    """
+
+    def __init__(self, terms: Terms, request: AnyRequest, target: Path | None) -> None:
+        self._options, self._store, self._owned = terms.options, terms.store, terms.owned
+        self._client = terms.options.client
+        self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
+        self.request = request
+        self.target = target
+        self._record: Record
+        self._baseline = 0  # what the ledger counted before this run, in millionths of a dollar
+        self._reserved = Decimal(0)
+        self._is_fresh = False  # whether no earlier run can have left files of it
+        self._job: Job | None = None
+        self._destination: HeldDestination | None = None
+        self._bought: Bought | None = None
+
+    async def start(self, begun: Begun, reserved: Decimal) -> None:
+        """Do what a purchase needs until the service has it, or until its answer lies on the disk.
+
+        Args:
+            begun: What the ledger says.
+            reserved: What is set aside in the budget for it.
+        """
+        self._record, self._reserved, self._is_fresh = begun.record, reserved, begun.action == "buy"
+        self._baseline = begun.record.lost if begun.action == "buy" else begun.record.committed
+        if begun.action == "unknown":
+            raise _unknown(self.request, self._record, "an earlier run may have bought it")
+        if begun.action == "poll":
+            self._job = Job(job_id=self._record.job_id or "", status=JobStatus(""))
+        if begun.action in ("buy", "resend"):
+            await self._send()
+
+    async def finish(self) -> Bought:
+        """Wait for the job, fetch its pictures, name and record them."""
+        try:
+            if self._bought is None and self._job is None:
+                self._bought = await self._recall()
+            if self._bought is None:
+                result = await self._wait()
+                await self._owned.run(self._keep(result))
+        except JobFailedError as error:
+            await self._change(JobFailed(_mark(error)))
+            raise
+        finally:
+            self._settle()
+        assert self._bought is not None  # noqa: S101 - kept
+        return self._bought
+
+    async def _send(self) -> None:
+        """Send it for the first time, or again under its id."""
+        try:
+            self._destination = await self._make_destination()
+            if self._destination is not None:
+                await self._destination.check(self.request.num_output_images, self.request.output_format)
+            if self._owned.is_closing:
+                raise ConfigError("the batch was left before this was sent")
+            await (self._submit() if self._record.mode == "job" else self._hold())
+        except LedgerError:
+            raise
+        except PhotaError as error:
+            await self._refuse(error)
+            raise
+
+    async def _submit(self) -> None:
+        """Submit the job under the ledger's id and write down its id."""
+        record = self._record
+        self._job = await self._client.jobs._submit(  # noqa: SLF001 - one package
+            self.request,
+            client_request_id=request_id_of(record.purchase, record.copy, record.generation),
+            deadline=self._deadline,
+            validate=True,
+            first_sent_at=record.first_intent_at,
+        )
+        await self._change(Submitted(self._job.job_id))
+
+    async def _hold(self) -> None:
+        """Hold a synchronous call open and keep what it brings, in one step."""
+        from ..sending import send_sync  # noqa: PLC0415 - needs aiohttp
+
+        result = await send_sync(self._client, self.request, self._destination, self._deadline, validate=True)
+        await self._keep(result)
+
+    async def _refuse(self, error: PhotaError) -> None:
+        """Write down what an error says about money; where it says nothing, the intent stands."""
+        try:
+            if error.charged != "unknown" and not isinstance(error, ConflictError):
+                await self._change(Refused(_mark(error)))
+            elif self._record.mode == "sync" or isinstance(error, ConflictError):
+                await self._change(Lost(_mark(error)))
+                raise _unknown(self.request, self._record, error.sentence()) from None
+        finally:
+            self._settle()
+
+    async def _wait(self) -> ImageResult:
+        """Follow the job; one that vanished is asked for once more under its id, while that is safe."""
+        try:
+            return await self._follow()
+        except NotFoundError as error:
+            vanished = error
+        await self._owned.run(self._submit_again(vanished))
+        try:
+            return await self._follow()
+        except NotFoundError as error:
+            raise await self._give_up(error) from None
+
+    async def _follow(self) -> ImageResult:
+        from ..sending import finish_job  # noqa: PLC0415 - needs aiohttp
+
+        assert self._job is not None  # noqa: S101 - whoever waits has one
+        destination = self._destination = await self._make_destination()
+        try:
+            return await finish_job(self._client, self._job, self.request, destination, self._deadline)
+        except BaseException:
+            if destination is not None:
+                destination.discard()
+            raise
+
+    async def _submit_again(self, vanished: NotFoundError) -> None:
+        record = self._record
+        now, guard = self._store.clock(), self._client.config.retry.resend_guard
+        if record.mode != "job" or not is_fresh(record, now, guard):
+            raise await self._give_up(vanished)
+        await self._submit()
+
+    async def _give_up(self, error: NotFoundError) -> PhotaError:
+        await self._change(Lost(_mark(error)))
+        return _unknown(self.request, self._record, "the service does not know its job any more")
+
+    async def _keep(self, result: ImageResult) -> None:
+        """Name the files, then record them: one step, which nobody cuts short."""
+        from ..sending import tell_saved  # noqa: PLC0415 - needs aiohttp
+
+        destination, record, options = self._destination, self._record, self._options
+        try:
+            files = () if destination is None else await destination.commit(result)
+        finally:
+            if destination is not None:
+                destination.discard()
+        cost = cost_of(self.request, result, options.prices)
+        is_paid = record.state is State.DONE  # its files were gone and are fetched again
+        await self._change(
+            Done(
+                files=to_stored(files, options.output),
+                cost=record.cost if is_paid else to_micros(cost),
+                counts=result.known_subjects.counts,
+            )
+        )
+        self._bought = Bought(result=result, cost=Decimal(0) if is_paid else cost)
+        for image in result.images:
+            tell_saved(self._client, image)
+
+    async def _recall(self) -> Bought | None:
+        """Return what was delivered before, if it is still there; else its job, if there is one, has it."""
+        record = self._record
+        files = from_stored(record.files, self._options.output)
+        images = await threads.run(find_whole, files)
+        if images is None and record.job_id is None:
+            path = files[0].path if files else self.request.operation
+            raise DownloadError(path, "it was delivered, is gone, and a synchronous answer cannot be fetched again")
+        if images is None:
+            self._job = Job(job_id=record.job_id or "", status=JobStatus(""))
+            return None
+        result = ImageResult(
+            images,
+            known_subjects=KnownSubjects(record.counts),
+            job_id=record.job_id,
+            expected=named_subjects(self.request),
+        )
+        return Bought(result=result, cost=Decimal(0), is_kept=True)
+
+    async def _make_destination(self) -> HeldDestination | None:
+        if self.target is None:
+            return None
+        path = self.target.with_name(self.target.name + ".jpg")
+        how = {"adopts": not self._is_fresh}
+        return await threads.run(HeldDestination, path, self.request.operation, self._options.exists, **how)
+
+    async def _change(self, change: Change) -> None:
+        self._record = await self._store.change(self._record, change)
+
+    def _settle(self) -> None:
+        """Put what it cost, or may have cost, in the place of what was set aside."""
+        if self._options.budget is not None:
+            added = from_micros(self._record.committed - self._baseline)
+            self._options.budget.settle(self._reserved, added)
+            self._reserved, self._baseline = Decimal(0), self._record.committed
+
+
+def _unknown(request: AnyRequest, record: Record, reason: str) -> ResponseLostError:
+    error = ResponseLostError(f"POST /{request.operation}", reason)
+    return error.with_context(
+        client_request_id=request_id_of(record.purchase, record.copy, record.generation),
+        first_sent_at=record.first_intent_at,
+        hint="resend_unknown=True buys it anew, which may pay twice",
+    )
+
+
+def _mark(error: PhotaError) -> str:
+    """Return what a ledger keeps of an error: never the service's words, which may repeat a prompt."""
+    words = (type(error).__name__, getattr(error, "status", None), getattr(error, "code", None))
+    return " ".join(str(word) for word in words if word)

@@ -1,0 +1,59 @@
+"""Say what is bought, as an id: equal for equal photos and parameters, wherever and whenever. No I/O.
+
+Nothing of a path, a time or a process goes in, so that a renamed photo is not bought again, an edited photo is,
+and even a lost ledger leads to the same ids.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import InputError
+from ..requests import AnyRequest
+
+SCHEME = 1  # goes into every id: a change of the recipe must not be mistaken for the same purchase
+NOT_BOUGHT = frozenset({"response_mode", "extra"})  # how pictures travel; extra= is taken apart below
+ID_BYTES = 16  # of a digest: as long as a UUID
+
+
+def parameters_of(request: AnyRequest) -> dict[str, Any]:
+    """Return the fields that differ from their defaults: a newer client's new fields change no older id."""
+    names = [name for name in request.__struct_fields__ if name not in NOT_BOUGHT and name not in request.photos]
+    defaults = {field.name: field.default for field in msgspec.structs.fields(request)}
+    given = {name: getattr(request, name) for name in names if getattr(request, name) != defaults[name]}
+    return {**given, **request.extra}
+
+
+def purchase_of(request: AnyRequest, photos: Sequence[str], *, batch: str, take: int) -> str:
+    """Return the id of a purchase: 32 hexadecimal digits.
+
+    Args:
+        request: What is asked for; its photos are not looked at.
+        photos: What identifies each of them: ``sha256:...`` of its bytes, or ``link:...``.
+        batch: The batch's name: the same photo in two batches is two purchases.
+        take: 1, or more where the same is asked for again because somebody was not recognised.
+    """
+    what = [SCHEME, batch, request.operation, take, list(photos), parameters_of(request)]
+    try:
+        text = msgspec.json.encode(what, order="sorted")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"extra: expected values that JSON can carry, got {type(error).__name__}") from None
+    return _digest(text)
+
+
+def request_id_of(purchase: str, copy: int, generation: int) -> str:
+    """Return the ``client_request_id``: shaped like a UUID, 36 characters.
+
+    Args:
+        purchase: What `purchase_of` returned.
+        copy: 1, or more where one batch asks for the very same several times.
+        generation: 0, and one more after each job that the service called failed.
+    """
+    digits = _digest(f"{purchase}:{copy}:{generation}".encode())
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=ID_BYTES, person=b"phota ledger").hexdigest()

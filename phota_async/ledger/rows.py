@@ -1,0 +1,79 @@
+"""Records as rows of the table ``purchase``: the only place that knows its columns."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from .records import File, Record, State
+
+COLUMNS = Record.__struct_fields__
+FILES, COUNTS, STATE = (COLUMNS.index(name) for name in ("files", "counts", "state"))
+_NAMES = ", ".join(COLUMNS)
+_MARKS = ", ".join("?" * len(COLUMNS))
+_decode_files = msgspec.json.Decoder(tuple[File, ...]).decode
+_decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+
+PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608 - names of ours
+GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608
+# Among equal purchases the one that was made for this very item comes first.
+FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
+LAST_COPY = "SELECT coalesce(max(copy), 0) FROM purchase WHERE purchase = ?"
+AFTER = f"""SELECT {_NAMES} FROM purchase
+    WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
+COMMITTED = "SELECT batch, sum(lost + coalesce(cost, reserved, 0)) FROM purchase GROUP BY batch"
+
+
+def put(connection: sqlite3.Connection, record: Record) -> None:
+    """Write a record."""
+    connection.execute(PUT, _to_row(record))
+
+
+def get(connection: sqlite3.Connection, record: Record) -> Record:
+    """Return a record as it is stored; one that is not is returned as given."""
+    row = connection.execute(GET, (record.purchase, record.copy)).fetchone()
+    return record if row is None else _to_record(row)
+
+
+def find(connection: sqlite3.Connection, purchase: str, *, run: int, item: str) -> Record | None:
+    """Return a purchase's record that this run has not taken up yet."""
+    row = connection.execute(FIND, (purchase, run, item)).fetchone()
+    return None if row is None else _to_record(row)
+
+
+def last_copy(connection: sqlite3.Connection, purchase: str) -> int:
+    """Return the highest number among equal purchases, or 0."""
+    return int(connection.execute(LAST_COPY, (purchase,)).fetchone()[0])
+
+
+def page(connection: sqlite3.Connection, batch: str | None, after: tuple[str, int], count: int) -> list[Record]:
+    """Return the records behind a place, in the order of their ids."""
+    return [_to_record(row) for row in connection.execute(AFTER, (*after, batch, batch, count))]
+
+
+def committed(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return what each batch has cost or may still cost, in millionths of a dollar."""
+    return {batch: int(amount) for batch, amount in connection.execute(COMMITTED)}
+
+
+def next_run(connection: sqlite3.Connection) -> int:
+    """Return a number that no run had before."""
+    connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'run'")
+    return int(connection.execute("SELECT value FROM counter WHERE name = 'run'").fetchone()[0])
+
+
+def _to_row(record: Record) -> list[Any]:
+    row = list(msgspec.structs.astuple(record))
+    row[FILES] = msgspec.json.encode(record.files).decode()
+    row[COUNTS] = msgspec.json.encode(record.counts).decode()
+    row[STATE] = str(record.state)
+    return row
+
+
+def _to_record(row: Iterable[Any]) -> Record:
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["state"] = State(values["state"])
+    values["files"] = _decode_files(values["files"])
+    values["counts"] = _decode_counts(values["counts"])
+    return Record(**values)

@@ -1,0 +1,149 @@
+"""The ledger on this machine: SQLite, one process, one writer thread."""
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Self
+
+from .. import threads
+from ..errors import LedgerError
+from ..results import StrPath, to_path
+from . import rows, rules
+from .lock import OwnerLock
+from .records import Begun, Change, Record, Wish
+from .schema import connect
+from .writer import Writer
+
+PAGE = 500  # records read at once
+
+
+class Ledger:
+    """A durable account of batches, in one file.
+
+    Usage::
+
+        async with Ledger("photos.sqlite") as ledger:
+            batch = Batch(client, items, ledger=ledger, name="summer", output="results")
+
+    A path given as ``Batch(ledger=...)`` opens and closes one for the batch. It may serve several batches, one
+    after the other or, under different names, at once.
+
+    Args:
+        path: The file; it is made when it is not there. ``PATH.lock`` beside it names the process that has it.
+        clock: Unix time.
+    """
+
+    def __init__(self, path: StrPath, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = to_path(path)
+        self.clock = clock
+        self._lock = OwnerLock(self.path)
+        self._writer: Writer | None = None
+        self._committed: dict[str, int] = {}  # belongs to the writer's thread once that runs
+        self._running: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        if self._writer is not None:
+            raise LedgerError(f"{self.path}: expected to be entered once, got a second time")
+        self._writer = await threads.run(self._open)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Write what is waiting, close the file and give the lock back. Safe to call again."""
+        self.close()
+
+    def close(self) -> None:
+        """As `aclose`; blocks for as long as one commit takes."""
+        if self._writer is not None:
+            self._writer.close()
+        self._lock.release()
+
+    async def enter(self, batch: str) -> int:
+        """Begin a run of a batch and return its number.
+
+        Raises:
+            LedgerError: A batch of this name is running on this ledger.
+        """
+        if batch in self._running:
+            raise LedgerError(f"{self.path}: a batch named {batch!r} is running on it already")
+        self._running.add(batch)
+        try:
+            return await self._get_writer().run(rows.next_run)
+        except BaseException:
+            self._running.discard(batch)
+            raise
+
+    async def leave(self, batch: str) -> None:
+        """End the run of a batch."""
+        self._running.discard(batch)
+
+    async def begin(self, wish: Wish) -> Begun:
+        """Find or make the record of a wish, check the cap and write the intent; durable when it returns."""
+        return await self._get_writer().run(lambda connection: self._begin(connection, wish))
+
+    async def change(self, record: Record, change: Change) -> Record:
+        """Write what happened to a record and return it as it now is; durable when it returns."""
+        return await self._get_writer().run(lambda connection: self._change(connection, record, change))
+
+    async def committed(self, batch: str) -> int:
+        """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
+        return await self._get_writer().run(lambda _: self._committed.get(batch, 0))
+
+    async def records(self, batch: str | None = None) -> AsyncIterator[Record]:
+        """Yield the records, of one batch or of all, in the order of their ids."""
+        after = ("", 0)
+        while True:
+            place = after
+            found = await self._get_writer().run(
+                lambda connection, place=place: rows.page(connection, batch, place, PAGE)  # type: ignore[misc]
+            )
+            for record in found:
+                yield record
+            if len(found) < PAGE:
+                return
+            after = (found[-1].purchase, found[-1].copy)
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self.path} {'closed' if self._writer is None else 'open'}>"
+
+    def _open(self) -> Writer:
+        self._lock.acquire()
+        try:
+            connection = connect(self.path)
+            self._committed = rows.committed(connection)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise LedgerError(f"{self.path} is damaged: {error}") from None
+            raise
+        return Writer(connection, str(self.path))
+
+    def _get_writer(self) -> Writer:
+        if self._writer is None:
+            raise LedgerError(f"{self.path} is not open: async with Ledger(path) as ledger")
+        return self._writer
+
+    def _begin(self, connection: sqlite3.Connection, wish: Wish) -> Begun:
+        record = rows.find(connection, wish.purchase, run=wish.run, item=wish.item)
+        copy = record.copy if record else rows.last_copy(connection, wish.purchase) + 1
+        before = record.committed if record else 0
+        begun = rules.begin(record, wish, copy=copy, committed=self._committed.get(wish.batch, 0))
+        rows.put(connection, begun.record)
+        self._count(begun.record, before)
+        return begun
+
+    def _change(self, connection: sqlite3.Connection, record: Record, change: Change) -> Record:
+        stored = rows.get(connection, record)
+        changed = rules.apply(stored, change)
+        rows.put(connection, changed)
+        self._count(changed, stored.committed)
+        return changed
+
+    def _count(self, record: Record, before: int) -> None:
+        """Keep the sums; a transaction that fails ends the writer, so they never run ahead of the file."""
+        self._committed[record.batch] = self._committed.get(record.batch, 0) + record.committed - before

@@ -1,0 +1,119 @@
+"""The batch that is killed, as a function of a forked child, and the points at which it can kill itself."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from phota_async import Batch, BatchItem, Budget, ClientConfig, EnhanceRequest, PhotaClient, RetryPolicy
+from phota_async.batch import purchase
+from phota_async.jobs import Jobs
+from phota_async.ledger import Ledger
+from phota_async.ledger.writer import Writer
+from phota_async.media import files
+from phota_async.media.download import Downloader
+
+CONFIG = ClientConfig(
+    retry=RetryPolicy(backoff=0.002, tokens=10**6), timeout=20, job_interval=0.02, max_job_interval=0.05
+)
+POINTS: dict[str, tuple[Any, str, type | None]] = {
+    "begin": (Ledger, "begin", None),
+    "commit": (Writer, "_commit", None),
+    "submit": (Jobs, "_submit", None),
+    "submitted": (Ledger, "change", purchase.Submitted),
+    "poll": (Jobs, "_until_done", None),
+    "download": (Downloader, "fetch", None),
+    "part": (files, "_write_all", None),
+    "publish": (files.PartFile, "publish", None),
+    "link": (files, "_link", None),
+    "directory": (files, "_sync_directory", None),
+    "done": (Ledger, "change", purchase.Done),
+}
+"""What a crash can come right before and right after."""
+
+
+async def run(folder: Path, base_url: str, *, count: int, name: str, mode: Any = "job") -> Counter[str]:
+    """Run the batch once and count its outcomes."""
+    items = [
+        BatchItem(f"{number:04}.jpg", EnhanceRequest(image=photo(name, number), prompt=prompt(name, number)))
+        for number in range(count)
+    ]
+    async with PhotaClient("sandbox-key", base_url, config=CONFIG) as client:
+        batch = Batch(
+            client,
+            items,
+            output=folder,
+            ledger=True,
+            name=name,
+            mode=mode,
+            max_concurrency=24,
+            budget=Budget(usd=1000),
+        )
+        async with batch as outcomes:
+            return Counter([outcome.status async for outcome in outcomes])
+
+
+def photo(name: str, number: int) -> bytes:
+    """Return a tiny picture, another one for each item."""
+    import io  # noqa: PLC0415
+
+    from PIL import Image  # noqa: PLC0415
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), (number % 256, number // 256, hash(name) % 256)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def prompt(name: str, number: int) -> str:
+    """Return what tells items apart in the service's books."""
+    return f"{name} item {number}"
+
+
+def child(folder: Path, base_url: str, **how: Any) -> int:
+    """Run in a forked child: 0 when everything is there, 1 when it has to be run again."""
+    counts = asyncio.run(run(folder, base_url, **how))
+    return 0 if set(counts) <= {"done", "skipped"} else 1
+
+
+def crash_at(label: str, passage: int) -> None:
+    """Kill this process at a labelled point: ``"done:before"`` or ``"done:after"``, at its n-th passage."""
+    name, _, when = label.partition(":")
+    owner, attribute, kind = POINTS[name]
+    real = getattr(owner, attribute)
+    passed = 0
+
+    def pass_by(args: tuple[Any, ...]) -> None:
+        nonlocal passed
+        if kind is None or any(isinstance(each, kind) for each in args):
+            passed += 1
+            if passed == passage:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, attribute, _wrapped(real, pass_by, when))
+
+
+def _wrapped(real: Callable[..., Any], pass_by: Callable[[tuple[Any, ...]], None], when: str) -> Callable[..., Any]:
+    if asyncio.iscoroutinefunction(real):
+
+        async def later(*args: Any, **kwargs: Any) -> Any:
+            if when == "before":
+                pass_by(args)
+            result = await real(*args, **kwargs)
+            if when == "after":
+                pass_by(args)
+            return result
+
+        return later
+
+    def at_once(*args: Any, **kwargs: Any) -> Any:
+        if when == "before":
+            pass_by(args)
+        result = real(*args, **kwargs)
+        if when == "after":
+            pass_by(args)
+        return result
+
+    return at_once

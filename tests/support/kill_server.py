@@ -1,0 +1,89 @@
+"""A sandbox in a process of its own, for clients that are killed: it draws quickly, misbehaves, and keeps accounts.
+
+    python kill_server.py SEED FAULTS      # FAULTS: 0 or 1
+
+Prints its address, serves until its input is closed, then prints what it charged and delivered as JSON.
+"""
+
+import asyncio
+import hashlib
+import random
+import sys
+from typing import Any
+
+import msgspec
+
+from phota_async.sandbox import Sandbox
+from phota_async.sandbox.errors import ServiceError
+from phota_async.sandbox.jobs import Job
+from phota_async.sandbox.studio import Studio
+
+FOREVER = 1e9  # seconds
+HTML = {"Content-Type": "text/html"}
+
+
+class Sold(msgspec.Struct, frozen=True, kw_only=True):
+    """A job, as the service remembers it."""
+
+    prompt: str
+    client_request_id: str
+    refunded: bool
+    sha256: list[str]
+    """Digests of its pictures."""
+
+
+def misbehave(sandbox: Sandbox, chance: random.Random) -> None:
+    """Break a share of everything, in the proportions of the reliability notes."""
+    sandbox.fail("POST /*", share=0.10, times=None, reset="after")  # charged, and the answer is lost
+    sandbox.fail("POST /*", share=0.03, times=None, reset="before")
+    sandbox.fail("POST /*", share=0.05, times=None, status=503, body=b"<html>busy", headers=HTML)
+    sandbox.fail("POST /*", share=0.03, times=None, status=429, headers={"Retry-After": "0"})
+    sandbox.fail("GET /jobs/{job_id}", share=0.05, times=None, status=500)
+    sandbox.fail("GET /jobs/{job_id}", share=0.02, times=None, cut_after=40)
+    sandbox.fail("GET /cdn/{name}", share=0.05, times=None, cut_after=200)
+    sandbox.fail("GET /cdn/{name}", share=0.05, times=None, status=403)  # as an expired link is answered
+    real = Studio._failure
+
+    def failure(studio: Studio, order: Any) -> ServiceError | None:
+        return ServiceError(500, "The model failed") if chance.random() < 0.05 else real(studio, order)
+
+    Studio._failure = failure  # type: ignore[method-assign]  # a share of jobs fails
+
+
+def account(sandbox: Sandbox) -> list[Sold]:
+    refunded = {charge.job_id: charge.refunded for charge in sandbox.charges}
+    return [
+        Sold(
+            prompt=job.order.prompt,
+            client_request_id=job.order.client_request_id or "",
+            refunded=refunded[job.job_id],
+            sha256=[_digest(sandbox, name) for name in job.results],
+        )
+        for job in sandbox.jobs.values()
+    ]
+
+
+def _digest(sandbox: Sandbox, name: str) -> str:
+    return hashlib.sha256((sandbox._parts.links._folder / name).read_bytes()).hexdigest()
+
+
+async def main(seed: int, *, faults: bool) -> None:
+    sandbox = Sandbox(
+        job_seconds=0.05, picture_scale=0.03, id_memory=FOREVER, link_lifetime=FOREVER, seed=seed, keep_images=False
+    )
+    async with sandbox:
+        if faults:
+            misbehave(sandbox, random.Random(seed))
+        sys.stdout.write(sandbox.base_url + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        await asyncio.gather(*(_ended(job) for job in sandbox.jobs.values()))
+        sys.stdout.write(msgspec.json.encode(account(sandbox)).decode() + "\n")
+
+
+async def _ended(job: Job) -> None:
+    await job.done.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), faults=sys.argv[2] == "1"))
