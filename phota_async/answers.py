@@ -8,7 +8,7 @@ Source: https://docs.photalabs.com/api/async-requests, https://docs.photalabs.co
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from .models import ImageAnswer, Job, JobStatus, KnownSubjects, Profile, Profile
 from .protocol import Call
 from .retry import GATEWAY_TIMEOUT, SAFE_AGAIN, SERVICE_UNAVAILABLE, Fault, Kind, fault_of, parse_retry_after
 
+T = TypeVar("T")
 MODERATION = "CONTENT_MODERATION"
 CODE_KEYS = ("code", "type", "error_type", "error")
 RESULT_KEYS = ("result", "output", "response")
@@ -51,6 +52,7 @@ UNCLEAR_HINTS: Mapping[Kind, str] = {
     "create": "look for the profile with profiles.list(tag=...) before trying again",
 }
 
+PROFILE_WORDS: Mapping[str, ProfileStatus] = {str(each): each for each in ProfileStatus}  # calling an enum is slow
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -109,18 +111,14 @@ def read_profile(data: Any, *, profile_id: str | None = None) -> Profile:
     """Return a profile from its status answer or from an element of the list, which may be a bare id."""
     if isinstance(data, str):
         return Profile(data, ProfileStatus(""))
-    if not isinstance(data, Mapping):
+    if not isinstance(data, (dict, Mapping)):  # dict first: asking an abstract class is slow
         raise DecodeError(f"expected a profile, got {type(data).__name__}")
-    own_id = next((data[key] for key in ("profile_id", "id") if isinstance(data.get(key), str)), profile_id)
+    own_id = _text(data, "profile_id", _text(data, "id", profile_id))
     if own_id is None:
         raise DecodeError("expected a profile with a profile_id, got none")
-    status, message, tag = data.get("status"), data.get("message"), data.get("tag")
-    return Profile(
-        own_id,
-        ProfileStatus(status if isinstance(status, str) else ""),
-        message if isinstance(message, str) else "",
-        tag if isinstance(tag, str) else None,
-    )
+    word = _text(data, "status", "")
+    status = PROFILE_WORDS.get(word) or ProfileStatus(word)
+    return Profile(own_id, status, _text(data, "message", ""), _text(data, "tag", None))
 
 
 def read_profiles(data: Mapping[str, Any]) -> list[Profile]:
@@ -215,6 +213,11 @@ def _known_subjects(value: Any) -> KnownSubjects:
         return KnownSubjects()
     whole = {str(key): int(count) for key, count in counts.items() if isinstance(count, (int, float))}
     return KnownSubjects(whole)
+
+
+def _text(data: Mapping[str, Any], key: str, default: T) -> str | T:
+    value = data.get(key)
+    return value if isinstance(value, str) else default
 
 
 def _list(data: Mapping[str, Any], key: str) -> list[Any]:

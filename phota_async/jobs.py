@@ -1,6 +1,5 @@
 """Asynchronous image calls: submitted once, polled, fetched; the way to buy that survives every fault."""
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from .models import Job, JobStatus
 from .protocol import image_call, job_call
 from .requests import AnyRequest
 from .results import ImageResult, StrPath, to_path
-from .retry import parse_retry_after
 from .validation import check_callback_url, check_request, fail
 from .watch import Follower, Pace, Watch, follow_one, growing, steady
 
@@ -183,7 +181,7 @@ class Jobs:
         call = image_call(request, job=True, callback_url=callback_url, client_request_id=client_request_id)
 
         async def receive(response: "aiohttp.ClientResponse") -> Job:
-            return read_job(await self._read(response), client_request_id=client_request_id)
+            return read_job(await transport.read_json(response), client_request_id=client_request_id)
 
         transport = self._client._transport  # noqa: SLF001
         self._client._check_open()  # noqa: SLF001
@@ -202,19 +200,14 @@ class Jobs:
         return growing(config.job_interval, config.max_job_interval) if interval is None else steady(interval)
 
     async def _look(self, job_id: str, *, retries: bool = False) -> tuple[Job, float | None]:
-        async def receive(response: "aiohttp.ClientResponse") -> tuple[Job, float | None]:
-            job = read_job(await self._read(response), job_id=job_id)
-            asked, date = response.headers.get("Retry-After"), response.headers.get("Date")
-            return job, parse_retry_after(asked, date, time.time())
-
         self._client._check_open()  # noqa: SLF001
         transport = self._client._transport  # noqa: SLF001
-        return (await transport.send(job_call(job_id), receive, retries=retries)).value
 
-    async def _read(self, response: "aiohttp.ClientResponse") -> dict[str, Any]:
-        from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp
+        async def receive(response: "aiohttp.ClientResponse") -> Job:
+            return read_job(await transport.read_json(response), job_id=job_id)
 
-        return await read_json(response, self._client.config.max_answer_bytes)
+        reply = await transport.send(job_call(job_id), receive, retries=retries)
+        return reply.value, reply.retry_after
 
     def _to_change(self, job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:
         before, now = previous.status if previous else None, job.status if job else None

@@ -80,6 +80,7 @@ class Limiter:
         self._byte_queue: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._rates: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncLimiter] = WeakKeyDictionary()
         self._pauses: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
+        self._was_paused = False  # asking an empty WeakKeyDictionary costs more than all the rest
 
     async def acquire(self, priority: int = PAID) -> None:
         """Wait for a place, the rate and the end of a pause; `release` gives the place back."""
@@ -92,7 +93,7 @@ class Limiter:
 
     def acquire_nowait(self) -> bool:
         """Take a place if nothing stands against it: a full house, a queue, a pause or a rate."""
-        if self.rate is not None or (self._pauses and self._paused_for()):
+        if self.rate is not None or (self._was_paused and self._paused_for()):
             return False
         return self._take_place_nowait()
 
@@ -129,6 +130,7 @@ class Limiter:
         """Let nobody start for so many seconds, since the service asked for it; never shortens a pause."""
         loop = asyncio.get_running_loop()
         self._pauses[loop] = max(self._pauses.get(loop, 0.0), loop.time() + seconds)
+        self._was_paused = True
 
     def statistics(self) -> LimiterStatistics:
         """Return a snapshot."""
@@ -146,7 +148,7 @@ class Limiter:
         return f"<Limiter {self._running}/{self.max_concurrency} running, {self._waiting()} waiting{paused}>"
 
     def _take_place_nowait(self) -> bool:
-        if self._running >= self.max_concurrency or any(self._queues):
+        if self._running >= self.max_concurrency or self._queues[PAID] or self._queues[FREE]:
             return False
         self._running += 1
         return True

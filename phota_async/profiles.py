@@ -1,6 +1,5 @@
 """Trained people and pets: create, list, follow, look at, delete."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,7 +15,6 @@ from .media.sinks import MemorySink
 from .models import Profile, ProfileStatus
 from .protocol import Call, create_profile_call, list_profiles_call, profile_call
 from .results import OutputImage
-from .retry import parse_retry_after
 from .validation import check_tag, check_training, fail
 from .watch import Follower, Watch, follow_one, steady
 
@@ -164,7 +162,6 @@ class Profiles:
 
         Source: https://docs.photalabs.com/api/profiles/delete-profile
         """
-
         from .transport.receive import read_beginning  # noqa: PLC0415 - needs aiohttp
 
         try:
@@ -174,19 +171,14 @@ class Profiles:
                 raise
 
     async def _look(self, profile_id: str, *, retries: bool = False) -> tuple[Profile, float | None]:
-        async def receive(response: "aiohttp.ClientResponse") -> tuple[Profile, float | None]:
-            profile = read_profile(await self._read(response), profile_id=profile_id)
-            asked, date = response.headers.get("Retry-After"), response.headers.get("Date")
-            return profile, parse_retry_after(asked, date, time.time())
-
-        seen: tuple[Profile, float | None] = await self._send(
-            profile_call(profile_id, "status"), receive, retries=retries
-        )
-        return seen
+        self._client._check_open()  # noqa: SLF001
+        transport = self._client._transport  # noqa: SLF001
+        reply = await transport.send(profile_call(profile_id, "status"), transport.read_json, retries=retries)
+        return read_profile(reply.value, profile_id=profile_id), reply.retry_after
 
     async def _json(self, call: Call, read: Callable[[dict[str, Any]], T], deadline: float | None = None) -> T:
         async def receive(response: "aiohttp.ClientResponse") -> T:
-            return read(await self._read(response))
+            return read(await self._client._transport.read_json(response))  # noqa: SLF001
 
         value: T = await self._send(call, receive, deadline)
         return value
@@ -195,11 +187,6 @@ class Profiles:
         self._client._check_open()  # noqa: SLF001
         transport = self._client._transport  # noqa: SLF001
         return (await transport.send(call, receive, deadline=deadline, retries=retries)).value
-
-    async def _read(self, response: "aiohttp.ClientResponse") -> dict[str, Any]:
-        from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp
-
-        return await read_json(response, self._client.config.max_answer_bytes)
 
     async def _receive_picture(self, response: "aiohttp.ClientResponse") -> bytes | str:
         """Return the picture, or where a redirect leads."""

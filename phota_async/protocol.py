@@ -7,6 +7,7 @@ Source: https://docs.photalabs.com/api-reference/introduction
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from .validation import fail
 
 MANAGED = frozenset({"async", "callback_url"})  # set by the client, never by extra=
 NOT_JSON = (TypeError, ValueError, OverflowError, RecursionError)  # what encoding raises, half characters included
+MAX_CACHED = 1024  # calls on ids: a poll asks for the same one again and again
 MAX_ID = 1024  # characters of an id in a path; longer ones are somebody's mistake
 
 
@@ -46,6 +48,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     client_request_id: str | None = None
     may_redirect: bool = False
     """Whether a redirect is handed to the reader instead of being an error. It is never followed blindly."""
+    is_look: bool = False
+    """Whether it asks where one profile or job stands: free, a few bytes, and asked again and again."""
     address: str | None = None
     """A whole address on the service's own origin, instead of ``path``: where a redirect led."""
     route: str = ""
@@ -98,14 +102,24 @@ def list_profiles_call(tag: str | None) -> Call:
 
 def profile_call(profile_id: str, what: str = "", *, method: str = "GET") -> Call:
     """Return a call on one profile: its ``status``, its ``profile_picture`` or, with DELETE, itself."""
+    return _profile_call(quote_id("profile_id", profile_id), what, method)
+
+
+@lru_cache(MAX_CACHED)
+def _profile_call(quoted_id: str, what: str, method: str) -> Call:
     suffix = f"/{what}" if what else ""
-    path = f"/profiles/{quote_id('profile_id', profile_id)}{suffix}"
-    return Call(method=method, path=path, route=f"{method} /profiles/{{profile_id}}{suffix}")
+    route = f"{method} /profiles/{{profile_id}}{suffix}"
+    return Call(method=method, path=f"/profiles/{quoted_id}{suffix}", route=route, is_look=what == "status")
 
 
 def job_call(job_id: str) -> Call:
     """Return the call that asks for a job."""
-    return Call(method="GET", path=f"/jobs/{quote_id('job_id', job_id)}", route="GET /jobs/{job_id}")
+    return _job_call(quote_id("job_id", job_id))
+
+
+@lru_cache(MAX_CACHED)
+def _job_call(quoted_id: str) -> Call:
+    return Call(method="GET", path=f"/jobs/{quoted_id}", route="GET /jobs/{job_id}", is_look=True)
 
 
 def webhook_secret_call() -> Call:
@@ -122,9 +136,12 @@ def quote_id(name: str, value: str) -> str:
     if value in (".", ".."):  # URL parsers drop these segments even when they are encoded
         fail(name, "an id", value)
     try:
-        return quote(value, safe="")
+        return _quote(value)
     except UnicodeEncodeError:
         raise InputError(f"{name}: expected text, got half a character (a lone surrogate)") from None
+
+
+_quote = lru_cache(MAX_CACHED)(partial(quote, safe=""))
 
 
 def _fields(request: AnyRequest) -> dict[str, Any]:

@@ -10,8 +10,15 @@ import msgspec
 class PillowImage(Protocol):
     """What is used of a ``PIL.Image.Image``; Pillow itself is only imported when one is given."""
 
-    mode: str
-    size: tuple[int, int]
+    @property
+    def mode(self) -> str:
+        """How its pixels are kept: ``"RGB"``, ``"RGBA"``, ..."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        ...
 
     def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002 - Pillow's name
         """Encode into a file object."""

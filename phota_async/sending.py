@@ -129,8 +129,8 @@ async def _until_done(
     deadline: float,
 ) -> Job:
     """Wait for a job that was just bought; when time runs out, it is a lost answer that can be resumed."""
-    if job.is_done:
-        return job
+    if job.is_done and job.answer and (job.answer.download_urls or job.answer.images):
+        return job  # a job that was asked for again may say that it is done without its pictures: look at it then
     try:
         return await client.jobs._until_done(job.job_id, deadline)  # noqa: SLF001
     except DeadlineError as error:
@@ -179,7 +179,8 @@ def _bought(**context: Any) -> Iterator[None]:
     try:
         yield
     except PhotaError as error:
-        raise error.with_context(charged="unknown", **context)
+        error.with_context(charged="unknown", **context)
+        raise
 
 
 def _embedded(answer: ImageAnswer) -> list[OutputImage]:
@@ -214,7 +215,7 @@ async def _fetch(
 ) -> None:
     """Download what is still behind links, when the caller wants files or bytes."""
     wanted = destination is not None or (request is not None and request.response_mode == "bytes")
-    left = [image for image in result.images if image.path is None and (destination or image.size is None)]
+    left = [image for image in result.images if not _is_written(image) and (destination or image.size is None)]
     if not wanted or not left:
         return
     places = iter(enumerate(left))
@@ -232,6 +233,11 @@ async def _fetch(
             group.start_soon(worker)
     if failures:
         raise failures[0].with_context(**_still_there(result))
+
+
+def _is_written(image: OutputImage) -> bool:
+    """Whether it is on the disk, under its name or waiting for one."""
+    return image.path is not None or image.sha256 is not None
 
 
 async def _fetch_one(

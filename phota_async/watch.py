@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from .errors import DeadlineError, InputError, NotFoundError, PhotaError
+from .errors import DeadlineError, InputError, NotFoundError, PhotaError, shorten
 from .retry import fault_of
 
 logger = logging.getLogger("phota_async")
@@ -21,6 +21,7 @@ WAITING_CHANGES = 256  # changes kept for a slow reader before polling pauses
 JITTER = 0.1  # share of an interval by which a poll may come early or late
 GROWTH = 1.5  # a job's interval grows by half with each look
 NOT_FOUND_LOOKS = 2  # a 404 is believed when it is confirmed: a new id may take a moment to be known
+_unknown_told: set[str] = set()  # words, once a process
 
 
 class Watched(Protocol):
@@ -39,7 +40,7 @@ class Status(Protocol):
     def is_known(self) -> bool: ...  # noqa: D102
 
 
-V = TypeVar("V")
+V = TypeVar("V", bound=Watched)
 C = TypeVar("C")
 Look = Callable[[str], Awaitable[tuple[V, float | None]]]
 """Asks once; returns what was seen and the seconds the service asks to wait."""
@@ -100,7 +101,17 @@ class Follower(Generic[V]):
             return None
         self._not_found = 0
         self.delay = max(self.delay, asked or 0.0)
+        _tell_unknown(seen.status)
         return seen
+
+
+def _tell_unknown(status: Status) -> None:
+    """Log a word that this release does not know, once a process: it is taken as not finished."""
+    word = str(status)
+    if not word or status.is_known or status.is_terminal or word in _unknown_told:
+        return
+    _unknown_told.add(word)
+    logger.warning("the service says %r, which this release does not know: taken as not finished", shorten(word, 80))
 
 
 async def follow_one(follower: Follower[V], is_done: Callable[[V], bool], deadline: float, what: str) -> V:

@@ -86,13 +86,13 @@ class Webhooks:
 
         Source: https://docs.photalabs.com/api-reference/introduction
         """
-        from .transport.receive import read_json  # noqa: PLC0415 - needs aiohttp
+        self._client._check_open()  # noqa: SLF001 - one package
+        transport = self._client._transport  # noqa: SLF001
 
         async def receive(response: "aiohttp.ClientResponse") -> str:
-            return read_secret(await read_json(response, self._client.config.max_answer_bytes))
+            return read_secret(await transport.read_json(response))
 
-        self._client._check_open()  # noqa: SLF001 - one package
-        return (await self._client._transport.send(webhook_secret_call(), receive)).value  # noqa: SLF001
+        return (await transport.send(webhook_secret_call(), receive)).value
 
     def verify(
         self,

@@ -1,6 +1,6 @@
 """Shared by all tests: no settings from outside, and aioresponses made to fit today's aiohttp."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,8 +27,9 @@ def _reader(loop: Any = None) -> aiohttp.StreamReader:
     return aiohttp.StreamReader(ResponseHandler(loop=loop), limit=WHOLE_BODY, loop=loop)
 
 
-aioresponses.core.ClientResponse = Response
-aioresponses.core.stream_reader_factory = _reader
+core: Any = aioresponses.core  # it has no types
+core.ClientResponse = Response
+core.stream_reader_factory = _reader
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def service() -> Iterator[FakeService]:
 
 
 @pytest.fixture
-async def client(service: FakeService) -> "Any":
+async def client(service: FakeService) -> AsyncIterator[PhotaClient]:
     """A client of the fake service."""
     async with PhotaClient(KEY) as made:
         yield made

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.virtual_time import now, run_virtual, settle, virtual_time
+from support.virtual_time import near, now, run_virtual, settle, virtual_time
 
 from phota_async import limiter as limiter_module
 from phota_async.errors import ConfigError
@@ -82,7 +82,7 @@ async def test_calls_at_once_are_bounded() -> None:
     start = now()
     await asyncio.gather(*(calls.call(str(number)) for number in range(10)))
     assert calls.most == 3
-    assert now() - start == pytest.approx(4)  # 3 + 3 + 3 + 1 calls of one second
+    assert now() - start == near(4)  # 3 + 3 + 3 + 1 calls of one second
     assert idle(calls.limiter)
 
 
@@ -157,9 +157,9 @@ async def test_nobody_starts_in_a_pause() -> None:
     calls = Calls(Limiter(2))
     start = now()
     calls.limiter.pause(30)
-    assert calls.limiter.statistics().paused_for == pytest.approx(30)
+    assert calls.limiter.statistics().paused_for == near(30)
     await asyncio.gather(*(calls.call(seconds=1) for _ in range(3)))
-    assert [time - start for time in calls.times] == pytest.approx([30, 30, 31])
+    assert [time - start for time in calls.times] == pytest.approx([30, 30, 31], abs=0.01)
     assert calls.limiter.statistics().paused_for == 0
 
 
@@ -173,7 +173,7 @@ async def test_a_pause_is_made_longer_and_never_shorter() -> None:
     await asyncio.sleep(9)
     limiter.pause(20)
     await waiting
-    assert now() - start == pytest.approx(29)
+    assert now() - start == near(29)
 
 
 @virtual_time
@@ -184,7 +184,7 @@ async def test_calls_under_way_go_on_in_a_pause() -> None:
     calls.limiter.pause(100)
     start = now()
     await running
-    assert now() - start == pytest.approx(5)
+    assert now() - start == near(5)
 
 
 # Calls a second
@@ -205,7 +205,7 @@ async def test_less_than_one_call_a_second() -> None:
     calls = Calls(Limiter(rate=0.1))
     start = now()
     await asyncio.gather(*(calls.call(seconds=0) for _ in range(4)))
-    assert [time - start for time in calls.times] == pytest.approx([0, 10, 20, 30], abs=1e-3)
+    assert [time - start for time in calls.times] == pytest.approx([0, 10, 20, 30], abs=0.01)
 
 
 @virtual_time
@@ -239,7 +239,7 @@ async def test_bytes_in_flight_are_bounded() -> None:
     await asyncio.gather(*(calls.call(str(number), size=40) for number in range(5)))
     assert calls.most == 2
     assert calls.begun == ["0", "1", "2", "3", "4"]
-    assert now() - start == pytest.approx(3)
+    assert now() - start == near(3)
     assert idle(calls.limiter)
 
 
@@ -257,7 +257,7 @@ async def test_a_body_larger_than_everything_goes_alone() -> None:
     sizes = {"a": 10, "huge": 1000, "b": 10, "c": 10}
     start = now()
     await asyncio.gather(*(calls.call(name, size=size) for name, size in sizes.items()))
-    assert [time - start for time in calls.times] == pytest.approx([0, 1, 2, 2], abs=1e-3)
+    assert [time - start for time in calls.times] == pytest.approx([0, 1, 2, 2], abs=0.01)
     assert idle(calls.limiter)
 
 
@@ -273,10 +273,14 @@ def test_nothing_is_held_where_nothing_is_to_hold(limiter: Limiter) -> None:
 @virtual_time
 async def test_an_error_gives_the_bytes_back() -> None:
     limiter = Limiter(max_bytes=100)
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with limiter.reserve(80):
             assert limiter.statistics().bytes_in_flight == 80
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert idle(limiter)
 
 
@@ -288,7 +292,7 @@ async def test_waiting_for_bytes_ends_at_a_deadline() -> None:
         with pytest.raises(TimeoutError):
             async with limiter.reserve(1, start + 7):
                 raise AssertionError
-        assert now() - start == pytest.approx(7)
+        assert now() - start == near(7)
         assert limiter.statistics().bytes_in_flight == 100
     assert idle(limiter)
 
@@ -423,7 +427,7 @@ async def test_it_tells_its_state() -> None:
         seen = msgspec.structs.replace(limiter.statistics(), paused_for=2.5)
         expected = LimiterStatistics(running=2, waiting=2, max_concurrency=2, bytes_in_flight=30, paused_for=2.5)
         assert seen == expected
-        assert limiter.statistics().paused_for == pytest.approx(2.5)
+        assert limiter.statistics().paused_for == near(2.5)
         assert repr(limiter) == "<Limiter 2/2 running, 2 waiting, paused for 2.5 s>"
     limiter.release()
     limiter.release()

@@ -176,7 +176,8 @@ def test_a_job_stands_for_its_id_and_shows_no_links() -> None:
     job = VALUES[-1]
     assert str(job) == "j1"
     assert repr(job) == "<Job j1 paused>"
-    assert list(job.__rich_repr__()) == ["j1", "paused"]
+    shown: list[Any] = list(job.__rich_repr__())
+    assert shown == ["j1", "paused"]
 
 
 def test_an_answer_shows_no_links() -> None:

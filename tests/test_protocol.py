@@ -221,9 +221,9 @@ def test_what_json_cannot_carry_is_an_input_error_that_names_its_field(value: An
 
 
 def test_half_a_character_in_a_prompt_is_blamed_on_the_prompt() -> None:
-    with pytest.raises(InputError, match="^prompt: expected a value that JSON can carry"):
+    with pytest.raises(InputError, match=r"^prompt: expected a value that JSON can carry"):
         image_call(GenerateRequest(prompt="\ud800"))
-    with pytest.raises(InputError, match="^profile_ids: expected a value that JSON can carry"):
+    with pytest.raises(InputError, match=r"^profile_ids: expected a value that JSON can carry"):
         image_call(EnhanceRequest(image="a", profile_ids=("\ud800",)))
 
 
@@ -241,7 +241,7 @@ def test_creating_a_profile_without_a_tag_sends_none() -> None:
 
 
 def test_a_link_that_json_cannot_carry_names_its_field() -> None:
-    with pytest.raises(InputError, match="^image_urls: expected"):
+    with pytest.raises(InputError, match=r"^image_urls: expected"):
         create_profile_call(["https://x/\ud800.jpg"], tag=None, training_tier="standard")
 
 
@@ -317,6 +317,6 @@ def test_any_id_comes_back(value: str) -> None:
     ],
 )
 def test_what_is_no_id(value: Any, reason: str) -> None:
-    with pytest.raises(InputError, match="^profile_id: ") as caught:
+    with pytest.raises(InputError, match=r"^profile_id: ") as caught:
         profile_call(value, "status")
     assert reason in str(caught.value)

@@ -22,7 +22,9 @@ from phota_async.requests import (
 
 URL = "https://example.com/a.jpg"
 REQUESTS: list[AnyRequest] = [
-    EditRequest(images=(URL, "b.jpg"), prompt="at sunset", profile_ids=("p1",), quality="high", base_model="gpt-image-2"),
+    EditRequest(
+        images=(URL, "b.jpg"), prompt="at sunset", profile_ids=("p1",), quality="high", base_model="gpt-image-2"
+    ),
     GenerateRequest(prompt="[[p1]] on a hill", aspect_ratio="16:9", resolution="4K", extra={"seed": 7}),
     EnhanceRequest(image=URL, prompt="warmer", profile_ids=("p1", "p2"), num_output_images=4),
     RemixRequest(input_image="a.jpg", reference_image="b.jpg", output_format="png", response_mode="urls"),
@@ -42,7 +44,7 @@ FIELDS: dict[type[ImageRequest], dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", FIELDS)
 def test_fields_and_defaults_are_the_contracts(kind: type[Any]) -> None:
-    photos = {name: "x" for name in kind.photos}
+    photos = dict.fromkeys(kind.photos, "x")
     request = kind(**photos)
     assert {name: getattr(request, name) for name in kind.__struct_fields__} == FIELDS[kind]
 

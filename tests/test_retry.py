@@ -1,8 +1,7 @@
 """The law of what is safe to send again, and when: the whole table of the design's section 4."""
 
-import datetime
+import datetime as dt
 import time
-
 from email.utils import format_datetime
 from typing import Any, get_args
 
@@ -58,7 +57,13 @@ TABLE: dict[Kind, dict[str, bool]] = {
     "paid": {"not sent": True, "429, 503": True, "500, 502": False, "504": False, "lost": False},
     "create": {"not sent": True, "429, 503": True, "500, 502": False, "504": False, "lost": False},
 }
-COLUMNS = {"not sent": NOT_SENT, "429, 503": REFUSED, "500, 502": FAILED, "504": TIMED_OUT, "lost": LOST}
+COLUMNS: dict[str, list[PhotaError]] = {
+    "not sent": [*NOT_SENT],
+    "429, 503": [*REFUSED],
+    "500, 502": [*FAILED],
+    "504": [*TIMED_OUT],
+    "lost": [*LOST],
+}
 
 
 def half() -> float:
@@ -171,7 +176,7 @@ NOW = 1_700_000_000.0
 
 
 def http_date(moment: float) -> str:
-    return format_datetime(datetime.datetime.fromtimestamp(moment, datetime.UTC), usegmt=True)
+    return format_datetime(dt.datetime.fromtimestamp(moment, dt.UTC), usegmt=True)
 
 
 @pytest.mark.parametrize(

@@ -352,14 +352,17 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.
 
 @given(
     name=st.sampled_from(
-        ["prompt", "num_output_images", "output_format", "response_mode", "aspect_ratio", "resolution", "base_model"]
-        + ["quality", "images", "profile_ids", "extra"]
+        [
+            *("prompt", "num_output_images", "output_format", "response_mode", "aspect_ratio", "resolution"),
+            *("base_model", "quality", "images", "profile_ids", "extra"),
+        ]
     ),
     value=ANYTHING,
 )
 def test_nothing_but_an_input_error_is_raised(name: str, value: Any) -> None:
+    told = ""
     try:
         check_request(edit(**{name: value}))
     except InputError as error:
-        assert "expected" in str(error)
-        assert "got" in str(error)
+        told = str(error)
+    assert not told or ("expected" in told and "got" in told)

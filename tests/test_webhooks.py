@@ -127,6 +127,8 @@ def test_a_header_of_endless_pieces_is_cut() -> None:
 
 # Time stamps
 
+ARABIC = str(NOW).translate({ord("0") + digit: 0x660 + digit for digit in range(10)})
+
 
 @pytest.mark.parametrize("age", [0, 1, 300, -300])
 def test_a_fresh_stamp(age: int) -> None:
@@ -151,7 +153,7 @@ def test_without_now_the_clock_decides() -> None:
         verify(BODY, signed(stamped(time.time() - 1000)), SECRET)
 
 
-@pytest.mark.parametrize("stamp", ["", "soon", "-5", "1.7e9", "١٧٠٠٠٠٠٠٠٠", f"{NOW}.0", "9" * 400, " "])
+@pytest.mark.parametrize("stamp", ["", "soon", "-5", "1.7e9", ARABIC, f"{NOW}.0", "9" * 400, " "])
 def test_a_stamp_is_a_whole_number(stamp: str) -> None:
     with pytest.raises(SignatureError):
         verify(BODY, signed(f"t={stamp},v1={digest(stamp=stamp).hex()}"), SECRET, now=NOW)

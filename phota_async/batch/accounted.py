@@ -1,6 +1,5 @@
 """Carry out items with a ledger: what was bought once is finished, fetched or kept, and never bought twice."""
 
-import time
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -17,11 +16,13 @@ from ..ledger.store import Ledger
 from ..pricing import estimate
 from ..results import StrPath
 from ..validation import check_request
+from .bought import Bought
+from .budget import BudgetAccount
 from .items import BatchItem, Outcome, outcome_of
-from .names import Places, remove_parts, target_of
+from .names import Leftovers, Places, target_of
 from .options import Options
 from .owned import OwnedTasks
-from .purchase import Bought, Purchase, Terms
+from .purchase import Purchase, Terms
 
 
 class LedgerBuyer:
@@ -46,11 +47,11 @@ class LedgerBuyer:
         self._places = Places()
         self._owned = OwnedTasks()
         self._run = 0
-        self._begun_at = 0.0
+        self._leftovers: Leftovers | None = None
+        self._account: BudgetAccount | None = None
 
     async def open(self) -> None:
         """Begin a run, and count what earlier ones spent."""
-        self._begun_at = time.time()
         if self._own is not None:
             await self._own.__aenter__()
         try:
@@ -60,10 +61,12 @@ class LedgerBuyer:
             raise
 
     async def _enter(self) -> None:
+        if self._options.output is not None:
+            self._leftovers = await threads.run(Leftovers, self._options.output)
         self._run = await self._store.enter(self._name)
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
-            budget.adopt(f"{self._store!r} {self._name!r}", before)
+            self._account = budget.open_account(f"{self._store!r} {self._name!r}", before)
 
     async def aclose(self) -> None:
         """Let the steps under way come to their end, and end the run."""
@@ -110,45 +113,42 @@ class LedgerBuyer:
             guard=self._options.client.config.retry.resend_guard,
             resend_unknown=self._resend_unknown,
         )
-        purchase = Purchase(Terms(self._options, self._store, self._owned), item.request, target)
+        purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), item.request, target)
         await self._owned.run(self._start(purchase, wish))
         return await purchase.finish()
 
     async def _start(self, purchase: Purchase, wish: Wish) -> None:
         """Write the intent, send it and write the job's id: one step, which nobody cuts short."""
-        begun, reserved = await self._begin(purchase, wish)
-        if not begun.is_new and purchase.target is not None and begun.action != "done":
-            await threads.run(remove_parts, purchase.target, self._begun_at)
-        await purchase.start(begun, reserved)
+        begun, held = await self._begin(purchase, wish)
+        if self._leftovers is not None and purchase.target is not None:
+            self._leftovers.remove(purchase.target)
+        await purchase.start(begun, held)
 
     async def _begin(self, purchase: Purchase, wish: Wish) -> tuple[Begun, Decimal]:
-        """Write the intent within the budget, which other batches may share; what is bought already needs none."""
-        budget, reserved, refusal = self._options.budget, Decimal(0), None
-        if budget is not None:
-            cap = to_micros(budget.usd)
-            try:
-                reserved = budget.reserve(purchase.request)
-            except BudgetExceededError as error:
-                refusal, cap = error, -1
-            wish = replace(wish, cap=cap)
+        """Write the intent within the budget; what is bought already needs none of it."""
+        account, held = self._account, Decimal(0)
+        if account is not None:
+            held = account.hold(purchase.request)
+            wish = replace(wish, cap=to_micros(account.cap))
         begun = None
         try:
             begun = await self._store.begin(replace(wish, now=self._store.clock()))
         finally:
-            if budget is not None and (begun is None or begun.action != "buy"):
-                budget.settle(reserved, Decimal(0))
-                reserved = Decimal(0)
+            if account is not None and (begun is None or begun.action != "buy"):
+                account.settle(held, Decimal(0))
+                held = Decimal(0)
         if begun.action == "budget":
-            raise refusal or BudgetExceededError("the ledger's purchases of this batch have used the budget up")
-        return begun, reserved
+            price = from_micros(wish.price or 0)
+            raise BudgetExceededError(f"expected a request that the budget can pay, got one of up to ${price}")
+        return begun, held
 
 
 def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> tuple[Store, Ledger | None]:
     """Return the store, and the ledger that the batch itself has to open and close."""
-    if hasattr(ledger, "begin"):
-        return ledger, None
     if not isinstance(ledger, (str, PathLike, bool)):
-        raise InputError(f"ledger: expected a path, a Ledger or True, got {type(ledger).__name__}")
+        if not hasattr(ledger, "begin"):
+            raise InputError(f"ledger: expected a path, a Ledger or True, got {type(ledger).__name__}")
+        return ledger, None
     own = Ledger((output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger)
     return own, own
 

@@ -33,7 +33,7 @@ class Budget:
         """Settled so far."""
         self.reserved = Decimal(0)
         """Upper prices of what is under way."""
-        self._adopted: set[str] = set()
+        self._accounts: set[str] = set()
 
     @property
     def left(self) -> Decimal:
@@ -47,6 +47,18 @@ class Budget:
             BudgetExceededError: It could pass the cap.
             ConfigError: Its price is not known.
         """
+        high = self.upper_price(request)
+        if high > self.left:
+            raise BudgetExceededError(f"expected at most ${self.left} left to spend, got a request of up to ${high}")
+        self.reserved += high
+        return high
+
+    def upper_price(self, request: AnyRequest) -> Decimal:
+        """Return what a request costs at most.
+
+        Raises:
+            ConfigError: Its price is not known.
+        """
         _, high = estimate(request, prices=self.prices)
         if high is None:
             raise ConfigError(
@@ -54,16 +66,14 @@ class Budget:
             ).with_context(
                 hint="Budget(usd, prices=PriceTable(...)) takes prices that you know",
             )
-        if high > self.left:
-            raise BudgetExceededError(f"expected at most ${self.left} left to spend, got a request of up to ${high}")
-        self.reserved += high
         return high
 
-    def adopt(self, account: str, amount: Decimal) -> None:
-        """Count what a ledger says was spent before this budget was made; each account once."""
-        if account not in self._adopted:
-            self._adopted.add(account)
-            self.spent += amount
+    def open_account(self, name: str, before: Decimal) -> "BudgetAccount":
+        """Return the part of this budget that a ledger keeps; what it spent before counts, once."""
+        if name not in self._accounts:
+            self._accounts.add(name)
+            self.spent += before
+        return BudgetAccount(self, before)
 
     def settle(self, reserved: Decimal, cost: Decimal) -> None:
         """Put what something cost in the place of what was reserved for it."""
@@ -72,6 +82,40 @@ class Budget:
 
     def __repr__(self) -> str:
         return f"<Budget ${self.spent} of ${self.usd} spent, ${self.reserved} reserved>"
+
+
+class BudgetAccount:
+    """The part of a budget that a ledger keeps for one batch: the ledger checks the cap, durably.
+
+    Args:
+        budget: The budget, which other batches may share.
+        own: US dollars of it that this account has spent or set aside.
+    """
+
+    def __init__(self, budget: Budget, own: Decimal) -> None:
+        self._budget = budget
+        self._own = own
+
+    @property
+    def cap(self) -> Decimal:
+        """What all purchases of this account may cost together: what others use is not for it."""
+        budget = self._budget
+        return budget.usd - (budget.spent + budget.reserved - self._own)
+
+    def hold(self, request: AnyRequest) -> Decimal:
+        """Set a request's upper price aside, unchecked: other batches see it while the ledger decides."""
+        high = self._budget.upper_price(request)
+        self._budget.reserved += high
+        self._own += high
+        return high
+
+    def settle(self, held: Decimal, cost: Decimal) -> None:
+        """Put what something cost in the place of what was held for it."""
+        self._budget.settle(held, cost)
+        self._own += cost - held
+
+    def __repr__(self) -> str:
+        return f"<BudgetAccount ${self._own} of {self._budget!r}>"
 
 
 def cost_of(request: AnyRequest, result: ImageResult, prices: PriceTable) -> Decimal | None:

@@ -36,14 +36,12 @@ class HeldDestination(Destination):
     Args:
         save_to: The first picture's path.
         operation: The request's operation.
-        exists: What to do when a name is taken.
-        adopts: Whether a file of the same content under the name is ours, from a run that ended between naming
-            and recording it.
+        exists: What to do when a name is taken: a file of the very same content is ours, from a run that ended
+            between naming and recording it.
     """
 
-    def __init__(self, save_to: Path, operation: str, exists: Exists, *, adopts: bool = False) -> None:
+    def __init__(self, save_to: Path, operation: str, exists: Exists) -> None:
         super().__init__(save_to, operation, exists, hashed=True)
-        self._adopts = adopts
         self._sinks: list[HeldSink] = []
         self._held: dict[int, HeldSink] = {}
 
@@ -79,7 +77,7 @@ class HeldDestination(Destination):
             sink.discard()
 
     async def _put(self, sink: HeldSink) -> Path:
-        if self._adopts:
+        if self.exists != "replace":
             first = self.directory / file_name(sink.name, sniff(sink.head))
             found = await threads.run(find_same, first, sink.size, sink.sha256)
             if found is not None:

@@ -3,14 +3,17 @@
 import contextlib
 import os
 import re
+from collections import defaultdict
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import InputError
+from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest, images_of
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))})
 FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
+AFTER_STEM = re.compile(r"\d*(-\d*)?(\.[a-z]*)?")
 MAX_NAME = 200  # bytes: room for a number, a suffix and the mark of an unfinished file below the usual 255
 
 
@@ -55,22 +58,42 @@ class Places:
         self._taken.add(mark)
 
 
-def remove_parts(target: Path, before: float) -> int:
-    """Remove unfinished files of an item that a dead run left, and return how many.
+class Leftovers:
+    """Unfinished files below the output that were there when the batch began: runs that died left them.
 
-    Args:
-        target: The item's first picture, without a suffix.
-        before: Unix time at which this run began: what was written since then is alive.
+    An item's own are removed when its turn comes; other programs may be writing the rest.
     """
-    stem = re.escape(target.name.removesuffix("-1"))
-    left = re.compile(rf"\.{stem}-\d+\.[a-z]+\.[0-9a-f]{{12}}\.part")  # as `media.files.PartFile` names them
-    removed = 0
-    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:
-        for entry in entries:
-            if left.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
-                os.unlink(entry.path)  # noqa: PTH108 - an entry has a str
-                removed += 1
-    return removed
+
+    def __init__(self, output: Path) -> None:
+        self._parts: defaultdict[str, list[str]] = defaultdict(list)
+        for folder, _, names in os.walk(output):
+            found = [name for name in names if name.endswith(PART) and name.startswith(".")]
+            if found:
+                self._parts[folder] = found
+
+    def remove(self, target: Path) -> int:
+        """Remove those of an item and return how many.
+
+        Args:
+            target: The item's first picture, without a suffix.
+        """
+        found = self._parts.get(str(target.parent))
+        if not found:
+            return 0
+        stem = target.name.removesuffix("1")
+        ours = re.compile(rf"{re.escape(stem)}\d+(-\d+)?\.[a-z]+")
+        mine = [name for name in found if _is_of(name[1:-MARK_LENGTH], stem, ours)]
+        for name in mine:
+            found.remove(name)
+            with contextlib.suppress(OSError):
+                (target.parent / name).unlink()
+        return len(mine)
+
+
+def _is_of(name: str, stem: str, ours: re.Pattern[str]) -> bool:
+    """Whether an unfinished file's name is an item's; a long one is cut, before or after the stem's end."""
+    is_cut = len(name) == MAX_PART_NAME and name.startswith(stem[:MAX_PART_NAME])
+    return bool(ours.fullmatch(name)) or (is_cut and bool(AFTER_STEM.fullmatch(name[len(stem) :])))
 
 
 def check_not_original(target: Path, request: AnyRequest) -> None:

@@ -1,5 +1,6 @@
 """One purchase, from its intent to files that lie whole under their names."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from ..errors import (
     LedgerError,
     NotFoundError,
     PhotaError,
-    ResponseLostError,
 )
 from ..ledger.identity import request_id_of
 from ..ledger.records import (
@@ -32,12 +32,12 @@ from ..ledger.records import (
     to_micros,
 )
 from ..ledger.rules import is_fresh
-from ..models import Job, JobStatus, KnownSubjects
-from ..pricing import named_subjects
+from ..models import Job, JobStatus
 from ..requests import AnyRequest
 from ..results import ImageResult
-from .budget import cost_of
-from .held import HeldDestination, find_whole, from_stored, to_stored
+from .bought import Bought, mark_of, recall, unknown
+from .budget import BudgetAccount, cost_of
+from .held import HeldDestination, to_stored
 from .options import Options
 from .owned import OwnedTasks
 
@@ -48,21 +48,7 @@ class Terms(msgspec.Struct, frozen=True):
     options: Options
     store: Store
     owned: OwnedTasks
-
-
-class Bought(msgspec.Struct, frozen=True, kw_only=True):
-    """What a purchase brought."""
-
-    result: ImageResult
-    cost: Decimal | None
-    """US dollars that this run added; ``None`` where no price is known."""
-    is_kept: bool = False
-    """Whether it was all there, and nothing was sent or fetched."""
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The files."""
-        return tuple(image.path for image in self.result.images if image.path is not None)
+    account: BudgetAccount | None
 
 
 class Purchase:
@@ -75,30 +61,31 @@ class Purchase:
     """
 
     def __init__(self, terms: Terms, request: AnyRequest, target: Path | None) -> None:
-        self._options, self._store, self._owned = terms.options, terms.store, terms.owned
+        self._options, self._store = terms.options, terms.store
+        self._owned, self._account = terms.owned, terms.account
         self._client = terms.options.client
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
         self.request = request
         self.target = target
         self._record: Record
         self._baseline = 0  # what the ledger counted before this run, in millionths of a dollar
-        self._reserved = Decimal(0)
-        self._is_fresh = False  # whether no earlier run can have left files of it
+        self._held = Decimal(0)
+        self._is_fresh = False  # whether nothing was ever sent under its id
         self._job: Job | None = None
         self._destination: HeldDestination | None = None
         self._bought: Bought | None = None
 
-    async def start(self, begun: Begun, reserved: Decimal) -> None:
+    async def start(self, begun: Begun, held: Decimal) -> None:
         """Do what a purchase needs until the service has it, or until its answer lies on the disk.
 
         Args:
             begun: What the ledger says.
-            reserved: What is set aside in the budget for it.
+            held: What is set aside in the budget for it.
         """
-        self._record, self._reserved, self._is_fresh = begun.record, reserved, begun.action == "buy"
+        self._record, self._held, self._is_fresh = begun.record, held, begun.action == "buy"
         self._baseline = begun.record.lost if begun.action == "buy" else begun.record.committed
         if begun.action == "unknown":
-            raise _unknown(self.request, self._record, "an earlier run may have bought it")
+            raise unknown(self.request, self._record, "an earlier run may have bought it")
         if begun.action == "poll":
             self._job = Job(job_id=self._record.job_id or "", status=JobStatus(""))
         if begun.action in ("buy", "resend"):
@@ -113,7 +100,7 @@ class Purchase:
                 result = await self._wait()
                 await self._owned.run(self._keep(result))
         except JobFailedError as error:
-            await self._change(JobFailed(_mark(error)))
+            await self._change(JobFailed(mark_of(error)))
             raise
         finally:
             self._settle()
@@ -141,11 +128,20 @@ class Purchase:
         self._job = await self._client.jobs._submit(  # noqa: SLF001 - one package
             self.request,
             client_request_id=request_id_of(record.purchase, record.copy, record.generation),
-            deadline=self._deadline,
+            deadline=self._last_moment(),
             validate=True,
-            first_sent_at=record.first_intent_at,
+            first_sent_at=None if self._is_fresh else record.first_intent_at,
         )
+        self._is_fresh = False
         await self._change(Submitted(self._job.job_id))
+
+    def _last_moment(self) -> float:
+        """Return the deadline of a submit: waiting for a place must not carry it beyond the guard."""
+        if self._is_fresh:
+            return self._deadline
+        age = self._store.clock() - (self._record.first_intent_at or 0.0)
+        left = self._client.config.retry.resend_guard - age
+        return min(self._deadline, asyncio.get_running_loop().time() + left)
 
     async def _hold(self) -> None:
         """Hold a synchronous call open and keep what it brings, in one step."""
@@ -158,10 +154,10 @@ class Purchase:
         """Write down what an error says about money; where it says nothing, the intent stands."""
         try:
             if error.charged != "unknown" and not isinstance(error, ConflictError):
-                await self._change(Refused(_mark(error)))
+                await self._change(Refused(mark_of(error)))
             elif self._record.mode == "sync" or isinstance(error, ConflictError):
-                await self._change(Lost(_mark(error)))
-                raise _unknown(self.request, self._record, error.sentence()) from None
+                await self._change(Lost(mark_of(error)))
+                raise unknown(self.request, self._record, error.sentence()) from None
         finally:
             self._settle()
 
@@ -197,8 +193,8 @@ class Purchase:
         await self._submit()
 
     async def _give_up(self, error: NotFoundError) -> PhotaError:
-        await self._change(Lost(_mark(error)))
-        return _unknown(self.request, self._record, "the service does not know its job any more")
+        await self._change(Lost(mark_of(error)))
+        return unknown(self.request, self._record, "the service does not know its job any more")
 
     async def _keep(self, result: ImageResult) -> None:
         """Name the files, then record them: one step, which nobody cuts short."""
@@ -226,50 +222,29 @@ class Purchase:
     async def _recall(self) -> Bought | None:
         """Return what was delivered before, if it is still there; else its job, if there is one, has it."""
         record = self._record
-        files = from_stored(record.files, self._options.output)
-        images = await threads.run(find_whole, files)
-        if images is None and record.job_id is None:
-            path = files[0].path if files else self.request.operation
+        kept = await threads.run(recall, record, self.request, self._options.output)
+        if kept is None and record.job_id is None:
+            path = record.files[0].path if record.files else self.request.operation
             raise DownloadError(path, "it was delivered, is gone, and a synchronous answer cannot be fetched again")
-        if images is None:
+        if kept is None:
             self._job = Job(job_id=record.job_id or "", status=JobStatus(""))
-            return None
-        result = ImageResult(
-            images,
-            known_subjects=KnownSubjects(record.counts),
-            job_id=record.job_id,
-            expected=named_subjects(self.request),
-        )
-        return Bought(result=result, cost=Decimal(0), is_kept=True)
+        return kept
 
     async def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
         path = self.target.with_name(self.target.name + ".jpg")
-        how = {"adopts": not self._is_fresh}
-        return await threads.run(HeldDestination, path, self.request.operation, self._options.exists, **how)
+        return await threads.run(HeldDestination, path, self.request.operation, self._options.exists)
 
     async def _change(self, change: Change) -> None:
-        self._record = await self._store.change(self._record, change)
+        try:
+            self._record = await self._store.change(self._record, change)
+        except LedgerError as error:
+            error.charged = "unknown"
+            raise
 
     def _settle(self) -> None:
         """Put what it cost, or may have cost, in the place of what was set aside."""
-        if self._options.budget is not None:
-            added = from_micros(self._record.committed - self._baseline)
-            self._options.budget.settle(self._reserved, added)
-            self._reserved, self._baseline = Decimal(0), self._record.committed
-
-
-def _unknown(request: AnyRequest, record: Record, reason: str) -> ResponseLostError:
-    error = ResponseLostError(f"POST /{request.operation}", reason)
-    return error.with_context(
-        client_request_id=request_id_of(record.purchase, record.copy, record.generation),
-        first_sent_at=record.first_intent_at,
-        hint="resend_unknown=True buys it anew, which may pay twice",
-    )
-
-
-def _mark(error: PhotaError) -> str:
-    """Return what a ledger keeps of an error: never the service's words, which may repeat a prompt."""
-    words = (type(error).__name__, getattr(error, "status", None), getattr(error, "code", None))
-    return " ".join(str(word) for word in words if word)
+        if self._account is not None:
+            self._account.settle(self._held, from_micros(self._record.committed - self._baseline))
+        self._held, self._baseline = Decimal(0), self._record.committed

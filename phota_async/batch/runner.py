@@ -22,7 +22,6 @@ from ..errors import (
     PhotaError,
     ResponseLostError,
 )
-from ..ledger.records import Store
 from ..media.files import Exists
 from ..results import StrPath, to_path
 from .budget import Budget
@@ -33,6 +32,7 @@ from .puller import Items, Puller
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
+    from ..ledger.records import Store
     from .accounted import LedgerBuyer
 
 FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
@@ -79,7 +79,7 @@ class Batch:
         max_concurrency: int = 16,
         mode: Mode = "job",
         output: StrPath | None = None,
-        ledger: StrPath | Store | bool | None = None,
+        ledger: "StrPath | Store | bool | None" = None,
         name: str = "",
         resend_unknown: bool = False,
         budget: Budget | None = None,

@@ -1,6 +1,7 @@
 """One process writes a ledger: a lock beside it, which dies with its owner and names it to the next."""
 
 import contextlib
+import errno
 import os
 import socket
 import time
@@ -13,6 +14,7 @@ import msgspec
 
 from ..errors import LedgerError
 
+TAKEN = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN, errno.EDEADLK}  # what systems call a lock of another
 FAR = 2**30  # byte that Windows locks: beyond the text, which others must be able to read
 
 
@@ -54,9 +56,11 @@ class OwnerLock:
             raise LedgerError(f"{self.path} cannot be opened: {error.strerror or error}") from None
         try:
             _lock(descriptor)
-        except OSError:
+        except OSError as error:
             owner = _read_owner(descriptor)
             os.close(descriptor)
+            if error.errno not in TAKEN:
+                raise LedgerError(f"{self.path} cannot be locked: {error.strerror or error}") from None
             raise LedgerError(f"{self.path} is held by {owner or 'another process'}").with_context(
                 hint="one process writes a ledger at a time: wait for it, or give this batch a ledger of its own"
             ) from None

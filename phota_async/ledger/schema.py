@@ -54,6 +54,9 @@ def connect(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connection:
         _check_ours(connection, path)
         set_journal(connection, is_share=is_network_share(path))
         migrate(connection, path, steps)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise LedgerError(f"{path} cannot be opened: {error}") from None
     except sqlite3.DatabaseError as error:
         connection.close()
         raise LedgerError(f"{path} is no ledger, or damaged: {error}").with_context(

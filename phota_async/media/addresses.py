@@ -5,6 +5,9 @@ from urllib.parse import urljoin, urlsplit
 
 from ..errors import DownloadError, shorten
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; older Pythons take it for public
 MAX_SHOWN = 200  # characters of a link in an error
 
 
@@ -14,8 +17,17 @@ def is_public(address: str) -> bool:
         parsed = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     except ValueError:
         return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global and not parsed.is_multicast
+    inner = _inner_address(parsed)
+    return inner.is_global and not inner.is_multicast and inner not in LOCAL_NAT64
+
+
+def _inner_address(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address stands for, where it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def check_link(url: str, *, allow_private: bool) -> None:
@@ -31,7 +43,7 @@ def check_link(url: str, *, allow_private: bool) -> None:
         raise DownloadError(show_link(url), "expected an http(s) link, got something else") from None
     if parts.scheme not in ("http", "https") or not host:
         raise DownloadError(show_link(url), "expected an http(s) link, got something else")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise DownloadError(show_link(url), "expected a link without user and password")
     if not allow_private and _is_address(host) and not is_public(host):
         raise DownloadError(show_link(url), "the link leads to a private address").with_context(

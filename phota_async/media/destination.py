@@ -1,12 +1,11 @@
 """Where ``save_to=`` puts the pictures of one request. Judged before anything is sent."""
 
-import os
 from pathlib import Path
 
 from .. import threads
 from ..errors import InputError, PhotaError
 from ..results import OutputImage
-from .files import Exists, PartFile, check_exists
+from .files import Exists, PartFile, check_exists, check_name
 from .formats import KNOWN_SUFFIXES, SUFFIXES, file_name, sniff
 from .sinks import FileSink, HashingFileSink
 
@@ -53,13 +52,9 @@ class Destination:
 
     def _check(self, count: int, output_format: str) -> None:
         image_format = output_format if output_format in SUFFIXES else "jpg"
-        for index in range(count if self.exists == "error" else 0):
-            target = self.directory / file_name(self.name(index), image_format)
-            if os.path.lexists(target):
-                raise InputError(f"save_to: {target} exists").with_context(
-                    hint='exists="number" or exists="replace" changes this'
-                )
         PartFile(self.directory, self._name).discard()
+        for index in range(count):
+            check_name(self.directory / file_name(self.name(index), image_format), self.exists)
 
 
 def make_destination(save_to: Path, operation: str, exists: Exists, *, hashed: bool = False) -> Destination:

@@ -1,6 +1,7 @@
 """Fetch pictures from signed links: without the key, bounded, checked, and begun again where a line broke."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -18,7 +19,8 @@ MAX_REDIRECTS = 3
 GONE = frozenset({401, 403, 404, 410})  # what storage services answer for an expired link
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PARTIAL, OK = 206, 200
+OK, PARTIAL, OUT_OF_RANGE = 200, 206, 416
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 OpenSession = Callable[[], Awaitable[aiohttp.ClientSession]]
 
@@ -75,6 +77,10 @@ class _Transfer:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             reason = getattr(getattr(error, "os_error", error), "strerror", None)
             failure = ConnectError(show_link(self._url), reason or type(error).__name__)
+        except PhotaError:
+            raise
+        except ValueError:  # what aiohttp or the resolver says of a host that no network knows
+            failure = DownloadError(show_link(self._url), "expected an http(s) link, got something else")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = ResponseLostError(f"GET {show_link(self._url)}", type(error).__name__)
             failure.retryable, failure.charged = True, "no"
@@ -113,11 +119,11 @@ class _Transfer:
         )
 
     async def _receive(self, response: aiohttp.ClientResponse) -> None:
-        self._check_status(response)
+        await self._check_status(response)
         sink, limit = self._sink, self._owner._config.max_image_bytes  # noqa: SLF001
-        if response.status == PARTIAL and not self._continues(response):
-            raise DownloadError(show_link(self._url), "expected the rest of the picture, got another part")
-        if response.status != PARTIAL:
+        if response.status == PARTIAL:
+            self._go_on(response)
+        else:
             await self._begin(response)
         if self._total is not None and self._total > limit:
             raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got {self._total}")
@@ -139,13 +145,22 @@ class _Transfer:
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise DownloadError(show_link(self._url), "expected a picture as it is, got a packed one")
 
-    def _continues(self, response: aiohttp.ClientResponse) -> bool:
-        return response.headers.get("Content-Range", "").startswith(f"bytes {self._sink.size}-")
+    def _go_on(self, response: aiohttp.ClientResponse) -> None:
+        """Make sure that a part is what is missing; it says how much the whole is."""
+        part = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if part is None or not self._version or int(part[1]) != self._sink.size:
+            raise DownloadError(show_link(self._url), "expected the rest of the picture, got another part")
+        if part[2] != "*":
+            self._total = int(part[2])
 
-    def _check_status(self, response: aiohttp.ClientResponse) -> None:
+    async def _check_status(self, response: aiohttp.ClientResponse) -> None:
         status = response.status
         if status in (OK, PARTIAL):
             return
+        if status == OUT_OF_RANGE and self._sink.size:  # all came but its end, or it is another picture: once more
+            self._version = None
+            await self._sink.restart()
+            raise aiohttp.ClientPayloadError("out of range")
         error = DownloadError(show_link(self._url), f"HTTP {status}")
         error.status = status
         if status in BUSY:
@@ -173,6 +188,8 @@ class _Busy(Exception):  # noqa: N818 - a signal inside this module
 
 
 def _as_download_error(failure: PhotaError, url: str, attempts: int) -> DownloadError:
+    if isinstance(failure, DownloadError):
+        return failure.with_context(attempts=attempts)
     error = DownloadError(show_link(url), getattr(failure, "reason", "") or type(failure).__name__)
     return error.with_context(
         retryable=True,

@@ -19,6 +19,10 @@ Exists = Literal["error", "number", "replace"]
 EXISTS = ("error", "number", "replace")
 MAX_PIECES = 512  # writev takes at most IOV_MAX pieces: 1024 on Linux, less elsewhere
 MAX_NUMBER = 10_000
+PART = ".part"
+MARK_BYTES = 6  # of randomness in the name of an unfinished file
+MARK_LENGTH = len(".") + 2 * MARK_BYTES + len(PART)
+MAX_PART_NAME = 59  # characters of the final name in it; each may take 4 of a name's 255 bytes
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -31,7 +35,7 @@ class PartFile:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._lock = threading.Lock()
-        self._path = directory / f".{name[:100]}.{secrets.token_hex(6)}.part"
+        self._path = directory / f".{name[:MAX_PART_NAME]}.{secrets.token_hex(6)}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         with translated(directory / name):
             directory.mkdir(parents=True, exist_ok=True)
@@ -49,9 +53,10 @@ class PartFile:
     def truncate(self) -> None:
         """Begin again from nothing."""
         with self._lock, translated(self._path):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            self.size = 0
+            if self._open:
+                os.ftruncate(self._descriptor, 0)
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                self.size = 0
 
     def publish(self, target: Path, exists: Exists) -> Path:
         """Make the file durable and give it its name; returns the name it got."""
@@ -87,6 +92,17 @@ def write_file(target: Path, pieces: Sequence[bytes], exists: Exists) -> Path:
         return part.publish(target, exists)
     finally:
         part.discard()
+
+
+def check_name(target: Path, exists: Exists) -> None:
+    """Raise `InputError` when a file could not get its name: what is found out later is found out after paying."""
+    with translated(target), contextlib.suppress(FileNotFoundError):
+        os.lstat(target.with_name(f"{target.name}-{MAX_NUMBER}.webp"))  # room for a number and another suffix
+    if exists == "error" and os.path.lexists(target):
+        hint = 'exists="number" or exists="replace" changes this'
+        raise InputError(f"save_to: {target} exists").with_context(hint=hint)
+    if exists == "replace" and target.is_dir():
+        raise InputError(f"save_to: {target} is a directory")
 
 
 def check_exists(exists: str) -> None:

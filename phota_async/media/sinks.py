@@ -1,6 +1,7 @@
 """Where decoded pictures go while they arrive: memory, a file, or a file that is hashed on the way."""
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -83,6 +84,8 @@ class FileSink:
         self._directory = directory
         self.name = name
         self._part: PartFile | None = None
+        self._is_dropped = False
+        self._lock = threading.Lock()  # a task that is cut off drops the file while a thread may be making it
         self._pieces: list[bytes] = []
         self._gathered = 0
         self.size = 0
@@ -126,13 +129,17 @@ class FileSink:
 
     def discard(self) -> None:
         """Remove the file unless it was published."""
+        with self._lock:
+            self._is_dropped = True
         if self._part is not None:
             self._part.discard()
 
     def _write(self, pieces: Sequence[bytes]) -> None:
-        if self._part is None:
-            self._part = PartFile(self._directory, self.name)
-        self._part.write(pieces)
+        with self._lock:
+            if self._part is None and not self._is_dropped:
+                self._part = PartFile(self._directory, self.name)
+        if self._part is not None:
+            self._part.write(pieces)
 
 
 class HashingFileSink(FileSink):

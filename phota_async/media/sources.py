@@ -168,7 +168,7 @@ def is_link(text: str) -> bool:
 def _source(slot: Slot, validate: bool) -> Source:
     image, name = slot.image, slot.name
     if isinstance(image, str) and is_link(image):
-        return LinkSource(image)
+        return _link(image, name)
     source, head = _open(image, name)
     if not source.size:
         raise InputError(f"{_label(image, name)}: expected a picture, got an empty one")
@@ -191,6 +191,13 @@ def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
     except (OSError, AttributeError):  # a pipe cannot tell where it stands
         raise InputError(f"{_label(None, name)}: expected a file that can be read twice, got a stream") from None
     yield from source.raw()
+
+
+def _link(url: str, name: str) -> Source:
+    try:
+        return LinkSource(url)
+    except UnicodeEncodeError:
+        raise InputError(f"{name}: expected a link, got half a character (a lone surrogate) in it") from None
 
 
 def _open(image: Any, name: str) -> tuple[BytesSource | FileSource, bytes]:

@@ -17,11 +17,11 @@ import msgspec
 from .tags import DATES, Tag
 
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 129: 1}  # bytes swapped
-_SIZES = _UNITS | {5: 8, 10: 8}
-_SHORT, _LONG = 3, 4
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}  # bytes
+_TEXT, _SHORT, _LONG = 2, 3, 4
 MAX_ENTRIES = 512  # of one directory
 MAX_VALUE = 16 * 1024  # bytes of one value
+MAX_PLAIN = 64  # bytes of a date, a number or a name of a lens
 MAX_EXIF = 64_000  # bytes of it all; a JPEG segment ends at 65,533
 UPRIGHT = 1
 
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     """One tag's value."""
 
     kind: int
-    count: int
+    length: int
     value: bytes
 
 
@@ -101,32 +101,30 @@ def select(exif: Exif, tags: frozenset[int], *, place: bool) -> Exif:
     )
 
 
+def trimmed(exif: Exif) -> Exif:
+    """Cut texts at their end, and leave out what is longer than such values are: cameras pad with what lies about."""
+    short = [
+        {tag: cut for tag, entry in directory.items() if len((cut := _trim(entry)).value) <= MAX_PLAIN}
+        for directory in (exif.main, exif.photo, exif.place)
+    ]
+    return Exif(order=exif.order, main=short[0], photo=short[1], place=short[2])
+
+
+def _trim(entry: Entry) -> Entry:
+    if entry.kind != _TEXT:
+        return entry
+    text = entry.value.partition(b"\0")[0] + b"\0"
+    return Entry(_TEXT, len(text), text)
+
+
 def merge(under: Exif, over: Exif) -> Exif:
-    """Lay one over the other; where both have a tag, ``over`` wins."""
-    if not over:
-        return under
-    under = _in_order(under, over.order)
+    """Lay one over the other; where both have a tag, ``over`` wins. What lies under must be texts: they have no order."""
     return Exif(
         order=over.order,
         main={**under.main, **over.main},
         photo={**under.photo, **over.photo},
-        place=over.place or under.place,
+        place=over.place,
     )
-
-
-def _in_order(exif: Exif, order: str) -> Exif:
-    if exif.order == order:
-        return exif
-    turned = [
-        {tag: entry._replace(value=_swap(entry)) for tag, entry in directory.items()}
-        for directory in (exif.main, exif.photo, exif.place)
-    ]
-    return Exif(order=order, main=turned[0], photo=turned[1], place=turned[2])
-
-
-def _swap(entry: Entry) -> bytes:
-    unit = _UNITS[entry.kind]
-    return b"".join(entry.value[at : at + unit][::-1] for at in range(0, len(entry.value), unit))
 
 
 def for_picture(exif: Exif, size: tuple[int, int], turned: int = UPRIGHT) -> Exif:
@@ -177,14 +175,14 @@ def _block(directory: Directory, order: str, start: int) -> bytes:
     """Write one directory: its entries in the order of their tags, then the values that do not fit in them."""
     entries, values = [struct.pack(f"{order}H", len(directory))], []
     offset = start + 2 + 12 * len(directory) + 4
-    for tag, (kind, count, value) in sorted(directory.items()):
+    for tag, (kind, length, value) in sorted(directory.items()):
         padded = value + bytes(len(value) % 2)
         inside = value.ljust(4, b"\0")
         if len(value) > 4:  # noqa: PLR2004 - four bytes lie in the entry itself
             inside = struct.pack(f"{order}I", offset)
             values.append(padded)
             offset += len(padded)
-        entries.append(struct.pack(f"{order}HHI", tag, kind, count) + inside)
+        entries.append(struct.pack(f"{order}HHI", tag, kind, length) + inside)
     return b"".join((*entries, bytes(4), *values))
 
 

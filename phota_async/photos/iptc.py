@@ -13,7 +13,7 @@ MAX_KEYWORDS = 1000
 
 def keywords(records: bytes) -> tuple[str, ...]:
     """Return the keywords; none when the records are broken before them."""
-    is_utf8, found = False, []
+    is_utf8, found = False, list[bytes]()
     for dataset, value in _datasets(records):
         if dataset == _CHARACTER_SET:
             is_utf8 = value == _UTF8

@@ -40,11 +40,14 @@ def load(image: PhotoInput, name: str) -> Photo:
     """
     label = label_of(image, name)
     if isinstance(image, (str, os.PathLike)):
-        data = _read(Path(os.fsdecode(image)), label)
-    elif isinstance(image, (bytes, bytearray, memoryview)):
-        data = bytes(image)
-    else:
-        raise InputError(f"{label}: expected a path or bytes, got {type(image).__name__}")
+        return identified(read(Path(os.fsdecode(image)), label), label)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return identified(bytes(image), label)
+    raise InputError(f"{label}: expected a path or bytes, got {type(image).__name__}")
+
+
+def identified(data: bytes, label: str) -> Photo:
+    """Say what a photo is; `InputError` when it is none."""
     image_format = sniff(data[:HEAD])
     if image_format is None:
         what = "something else" if data else "an empty file"
@@ -57,14 +60,11 @@ def label_of(image: PhotoInput, name: str) -> str:
     return os.fsdecode(image) if isinstance(image, (str, os.PathLike)) else name
 
 
-def _read(path: Path, label: str) -> bytes:
+def read(path: Path, label: str) -> bytes:
+    """Read a file; `InputError` when that cannot be done, or is no use."""
     try:
         details = path.stat()
-        if not stat.S_ISREG(details.st_mode):  # a pipe would never end
-            what = "a directory" if stat.S_ISDIR(details.st_mode) else "no regular file"
-            raise InputError(f"{label}: expected a picture, got {what}")
-        if details.st_size > MAX_FILE:
-            raise InputError(f"{label}: expected at most {MAX_FILE} bytes, got {details.st_size}")
+        _check(details, label)
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{label}: expected a picture, got no such file") from None
@@ -72,3 +72,11 @@ def _read(path: Path, label: str) -> bytes:
         raise
     except (OSError, ValueError) as error:  # unreadable, too long a name, a NUL in it
         raise InputError(f"{label}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _check(details: os.stat_result, label: str) -> None:
+    if not stat.S_ISREG(details.st_mode):  # a pipe would never end
+        what = "a directory" if stat.S_ISDIR(details.st_mode) else "no regular file"
+        raise InputError(f"{label}: expected a picture, got {what}")
+    if details.st_size > MAX_FILE:
+        raise InputError(f"{label}: expected at most {MAX_FILE} bytes, got {details.st_size}")

@@ -8,13 +8,15 @@ import contextlib
 import io
 import threading
 import warnings
-from importlib import import_module
+from collections.abc import Iterator
 
 from PIL import Image, ImageOps, JpegImagePlugin
 
 from ..errors import ConfigError
 from . import exif as tiff
+from . import heif
 from .embedded import BrokenImageError, Embedded, Picture, fits
+from .extras import needed
 from .tags import Tag
 
 QUALITY = 95  # as the service makes JPEGs of PNGs
@@ -56,14 +58,8 @@ def encode_again(data: bytes, image_format: str, embedded: Embedded | None, max_
         return _encode(final, sampling, embedded)
 
 
-def read(data: bytes, image_format: str) -> Embedded:
-    """Return what a file carries whose container only Pillow or pi-heif knows."""
-    with _translated(), _opened(data, image_format) as image:
-        return _embedded(image, data, image_format)
-
-
 @contextlib.contextmanager
-def _translated() -> "contextlib.Iterator[None]":
+def _translated() -> Iterator[None]:
     try:
         yield
     except (BrokenImageError, ConfigError):
@@ -78,36 +74,27 @@ def _translated() -> "contextlib.Iterator[None]":
 
 
 def _opened(data: bytes, image_format: str) -> Image.Image:
-    if image_format == "heic":
-        return _opened_heic(data)
     if image_format == "tiff" and any(tag in tiff.parse(data).main for tag in _RAW):
         raise BrokenImageError("expected a picture, got a camera's raw file: develop it first")
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns below its limit; above it, it raises
+        if image_format == "heic":
+            return _opened_heic(data)
         return Image.open(io.BytesIO(data), formats=[_NAMES[image_format]])
 
 
 def _opened_heic(data: bytes) -> Image.Image:
-    try:
-        plugin = import_module("pi_heif.as_plugin")
-    except ImportError:
-        hint = 'pip install "phota-async[heic]"'
-        raise ConfigError("a HEIC photo needs pi-heif").with_context(hint=hint) from None
+    plugin = needed("pi_heif.as_plugin", "a HEIC photo needs pi-heif", "heic")
     image: Image.Image = plugin.HeifImageFile(io.BytesIO(data))  # not registered: Pillow is our host's too
     Image._decompression_bomb_check(image.size)  # noqa: SLF001 - what Image.open does
     return image
 
 
 def _embedded(image: Image.Image, data: bytes, image_format: str) -> Embedded:
-    exif = image.info.get("exif") or b""
-    if image_format == "tiff":
-        exif = data  # a TIFF file is its own EXIF
-    return Embedded(
-        size=image.size,
-        exif=bytes(exif).removeprefix(b"Exif\0\0"),
-        xmp=bytes(image.info.get("xmp") or b""),
-        profile=bytes(image.info.get("icc_profile") or b""),
-    )
+    if image_format in {"heic", "avif"}:
+        return heif.read(data)
+    exif = data if image_format == "tiff" else b""  # a TIFF file is its own EXIF
+    return Embedded(exif=exif, xmp=bytes(image.info.get("xmp") or b""), profile=image.info.get("icc_profile") or b"")
 
 
 def _sampling(image: Image.Image, image_format: str) -> int:
@@ -126,7 +113,7 @@ def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:
     if max_side is None or longest <= max_side:
         return image
     size = tuple(max(1, round(side * max_side / longest)) for side in image.size)
-    image.draft("", (size[0], size[1]))
+    image.draft(None, (size[0], size[1]))
     return _in_colours_we_write(image).resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=CARE)
 
 

@@ -3,15 +3,16 @@
 When only metadata must go, the picture's own bytes are copied and nothing is decoded; that needs no Pillow.
 """
 
-from types import ModuleType
+import math
 from typing import Literal, get_args
 
 import msgspec
 
-from ..errors import ConfigError, InputError
+from ..errors import InputError
 from . import exif as tiff
 from . import jpeg, png, webp, xmp
 from .embedded import BrokenImageError, Container, Embedded, Picture, naming
+from .extras import pixels
 from .loading import Photo, PhotoInput, load
 from .tags import CAMERA_TAGS, DATE_TAGS, KNOWN_TAGS
 
@@ -65,6 +66,8 @@ def prepare(
     A picture that is upright and small enough keeps its coded pixels. Any other becomes a JPEG of quality 95,
     or a PNG when it can be seen through: the service makes JPEGs of what it gets anyway.
 
+    A damaged HEIC photo may crash its decoder, and this process with it: `PhotoWorkers` decodes in other processes.
+
     Args:
         image: A path or bytes: JPEG, PNG, WebP, HEIC (extra ``heic``), AVIF, TIFF, GIF or BMP.
         max_side: Pixels of the longest side at most; ``None`` reduces nothing.
@@ -101,6 +104,15 @@ def without_decoding(photo: Photo, options: Options) -> Prepared | None:
     return Prepared(data=data, format=photo.format, size=embedded.size, reencoded=False)
 
 
+def pixels_of(photo: Photo) -> float:
+    """Return how many pixels a photo has; infinity where only a decoder knows."""
+    container = CONTAINERS.get(photo.format)
+    if container is None:
+        return math.inf
+    width, height = container.read(photo.data).size
+    return width * height
+
+
 def _without_metadata(data: bytes, container: Container, embedded: Embedded, options: Options) -> bytes:
     if options.strip == "none":
         container.write(data, exif=b"", xmp=b"", profile=b"", bare=False)  # is it whole?
@@ -111,10 +123,10 @@ def _without_metadata(data: bytes, container: Container, embedded: Embedded, opt
 
 def by_decoding(photo: Photo, options: Options) -> Prepared:
     """Prepare a photo by decoding its picture and encoding it again."""
-    pixels = _pixels()
+    decoder = pixels()
     with naming(photo.label):
         bare, embedded = _bare(photo)
-        picture: Picture = pixels.encode_again(bare, photo.format, embedded, options.max_side)
+        picture: Picture = decoder.encode_again(bare, photo.format, embedded, options.max_side)
         exif, packet = kept(picture.embedded, picture.size, options)
         container, profile = CONTAINERS[picture.format], picture.embedded.profile
         data = container.write(picture.data, exif=exif, xmp=packet, profile=profile, bare=True)
@@ -135,7 +147,8 @@ def kept(embedded: Embedded, size: tuple[int, int], options: Options) -> tuple[b
     if options.strip == "none":
         chosen, packet = tiff.select(exif, KNOWN_TAGS, place=True), xmp.of_another_size(embedded.xmp)
     else:
-        chosen, packet = tiff.select(exif, HARMLESS if options.strip == "gps" else frozenset(), place=False), b""
+        tags = HARMLESS if options.strip == "gps" else frozenset[int]()
+        chosen, packet = tiff.trimmed(tiff.select(exif, tags, place=False)), b""
     return tiff.encode(tiff.for_picture(chosen, size)) if chosen else b"", packet
 
 
@@ -148,12 +161,3 @@ def check_pixels(size: tuple[int, int]) -> None:
     """Refuse an image bomb, and a picture of nothing, before anything is decoded."""
     if not 0 < size[0] * size[1] <= MAX_PIXELS:
         raise BrokenImageError(f"expected 1 to {MAX_PIXELS} pixels, got {size[0]}x{size[1]}")
-
-
-def _pixels() -> ModuleType:
-    try:
-        from . import pixels  # noqa: PLC0415 - Pillow is an extra, and slow to import
-    except ImportError:
-        hint = 'pip install "phota-async[images]"'
-        raise ConfigError("a photo must be decoded, which needs Pillow").with_context(hint=hint) from None
-    return pixels

@@ -15,9 +15,10 @@ class Tag(IntEnum):
     TIFF_XMP = 0x02BC
     TIFF_IPTC = 0x83BB
     TIFF_PROFILE = 0x8773
-    TIFF_REDUCED = 0x00FE
     TIFF_SUB_IMAGES = 0x014A
     DNG_VERSION = 0xC612
+    RATING = 0x4746
+    KEYWORDS = 0x9C9E
 
 
 DATES = (  # where the date is, the date, its offset from UTC; the best first
@@ -42,7 +43,7 @@ CAMERA_TAGS = frozenset(
 PERSONAL_TAGS = frozenset(
     {
         *(0x010E, 0x013B, 0x8298, 0x9286),  # description, artist, copyright, comment
-        *(0x4746, 0x4749, *range(0x9C9B, 0x9CA0)),  # Windows' rating, title, comment, author, keywords, subject
+        *(Tag.RATING, 0x4749, *range(0x9C9B, 0x9CA0)),  # Windows' rating, title, comment, author, keywords, subject
         *(0xA420, 0xA430, 0xA431, 0xA435),  # the picture's id, the owner, serial numbers of body and lens
         *(0xA436, 0xA437, 0xA438),  # title, photographer, editor
     }

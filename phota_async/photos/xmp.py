@@ -8,9 +8,9 @@ Source: XMP Specification Part 1 (ISO 16684-1:2019); IPTC Photo Metadata Standar
 
 import re
 from collections.abc import Iterable, Mapping
-from xml.etree.ElementTree import Element, TreeBuilder  # noqa: S405 - the tree only; the parser below refuses doctypes
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr  # noqa: S406 - writes, never reads
+from xml.sax.saxutils import escape, quoteattr
 
 from .embedded import MAX_XMP
 
@@ -113,7 +113,7 @@ def _tree(packet: bytes) -> Element:
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = _refuse
-    parser.Parse(packet, True)  # noqa: FBT003 - expat takes it by position
+    parser.Parse(packet, True)
     return builder.close()
 
 
@@ -173,9 +173,7 @@ def encode(properties: Properties) -> bytes:
 
 def _write(element: Element, spaces: dict[str, str]) -> str:
     tag = _short(element.tag, spaces)
-    attributes = "".join(
-        f" {_short(key, spaces)}={quoteattr(_clean(value))}" for key, value in sorted(element.items())
-    )
+    attributes = "".join(f" {_short(key, spaces)}={quoteattr(_clean(value))}" for key, value in sorted(element.items()))
     children = "".join(_write(child, spaces) for child in element)
     text = "" if len(element) else escape(_clean(element.text or ""))  # between elements there is only layout
     return f"<{tag}{attributes}>{text}{children}</{tag}>"

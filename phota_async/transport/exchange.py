@@ -4,16 +4,17 @@ import asyncio
 import logging
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from .. import __version__
-from ..answers import error_from
+from ..answers import error_from, read_object
 from ..config import ClientConfig, Secret, is_loopback
 from ..errors import (
     AuthenticationError,
@@ -28,17 +29,18 @@ from ..events import AttemptFailed, Deprecated, Hooks, RequestFinished, RequestS
 from ..limiter import FREE, PAID, Limiter
 from ..media.sources import Source, measure
 from ..protocol import Call
-from ..retry import Fault, RetryBudget, backoff, decide, fault_of
+from ..retry import Fault, RetryBudget, backoff, decide, fault_of, parse_retry_after
+from .deadlines import COARSE, Until
 from .failures import lost, silence, translate
 from .pools import Pools, PoolSet
-from .receive import Receive, read_beginning
+from .receive import Receive, read_beginning, read_bytes
 from .upload import StreamedBody, photo_size
 
 T = TypeVar("T")
 logger = logging.getLogger("phota_async")
 
 SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
-DEPRECATION = "X-Phota-Deprecation-Date"
+DEPRECATION = istr("X-Phota-Deprecation-Date")
 MAX_PAUSE = 300.0  # seconds that all calls keep still; whoever asks for longer is asked again
 MAX_URLS = 1024  # parsed addresses that are kept
 _deprecations_told: set[str] = set()  # once a process and date
@@ -74,9 +76,17 @@ class Transport:
         self.base_url = base_url
         self.config = config
         self.limiter = limiter
-        self.hooks = hooks
+        self.hooks = hooks or None
         self.budget = RetryBudget(config.retry)
         self.pools = PoolSet(config, session, allow_private=self.allow_private)
+        self.connect_only = aiohttp.ClientTimeout(
+            total=None, connect=config.connect_timeout, sock_connect=config.connect_timeout
+        )
+        self.look_timeout = config.connect_timeout + config.free_answer_timeout
+        self.looks = config.free_answer_timeout >= COARSE and limiter.max_bytes is None
+        """Whether looks may take the short way."""
+        self.known_headers: Mapping[str, str] | None = None
+        """A call's headers, once they are known and the key cannot change."""
         self._secret = secret
         self._urls: dict[str, URL] = {}  # parsing an address costs as much as the rest of a small call
 
@@ -84,7 +94,7 @@ class Transport:
         """Close the running loop's connections."""
         await self.pools.aclose()
 
-    async def send(
+    def send(
         self,
         call: Call,
         receive: Receive[T],
@@ -93,7 +103,7 @@ class Transport:
         validate: bool = True,
         first_sent: float | None = None,
         retries: bool = True,
-    ) -> Reply[T]:
+    ) -> Coroutine[Any, Any, Reply[T]]:
         """Send a call until it succeeds, or the law, the budget or the deadline says stop.
 
         Args:
@@ -104,25 +114,16 @@ class Transport:
             first_sent: Unix time at which this job was sent for the first time, in this process or another.
             retries: ``False`` makes one attempt only, for polls: they come again anyway.
         """
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         if deadline is None:
-            deadline = begun + (self.config.free_timeout if call.kind == "free" else self.config.timeout)
-        parts = None if call.body is None else await measure(call.body, validate=validate)
-        sending: _Sending[T] = _Sending(self, call, parts, deadline, first_sent, retries=retries)
-        if self.hooks:
-            self.hooks(RequestStarted(route=call.route))
-        reply = await sending.run(receive)
-        if self.hooks:
-            self.hooks(
-                RequestFinished(
-                    route=call.route,
-                    seconds=loop.time() - begun,
-                    attempts=reply.attempts,
-                    request_id=reply.request_id,
-                )
-            )
-        return reply
+            timeout = self.config.free_timeout if call.kind == "free" else self.config.timeout
+            deadline = asyncio.get_running_loop().time() + timeout
+        # Not asynchronous itself: each layer that everything goes through costs a small call two percent.
+        sending: _Sending[T] = _Sending(self, call, deadline, first_sent, retries=retries)
+        return sending.run(receive, validate=validate)
+
+    async def read_json(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
+        """Read a small JSON object, for whoever must not import aiohttp."""
+        return read_object(await read_bytes(response, self.config.max_answer_bytes))
 
     def url(self, call: Call) -> URL:
         """Return a call's address; ids are percent-encoded already and must stay as they are."""
@@ -141,23 +142,20 @@ class Transport:
 
     async def headers(self, *, anew: bool = False) -> Mapping[str, str]:
         """Return a call's headers. They hold the key: never keep them in a variable that an error could show."""
-        return {
-            **self.config.headers,
-            "X-API-Key": await self._secret.get(anew=anew),
-            "User-Agent": f"phota-async/{__version__}",
-            "Accept-Encoding": "identity",  # unpacking costs ten times what base64 costs
-        }
+        headers = CIMultiDict(self.config.headers)
+        headers["X-API-Key"] = await self._secret.get(anew=anew)
+        headers["User-Agent"] = f"phota-async/{__version__}"
+        headers["Accept-Encoding"] = "identity"  # unpacking costs ten times what base64 costs
+        self.known_headers = None if self._secret.can_change else headers
+        return headers
 
     @property
     def can_renew_key(self) -> bool:
         """Whether the key may be another one when it is asked for again."""
         return self._secret.can_change
 
-    def note(self, call: Call, response: aiohttp.ClientResponse) -> None:
-        """Pass on what an answer's headers announce."""
-        date = response.headers.get(DEPRECATION)
-        if not date:
-            return
+    def note(self, call: Call, date: str) -> None:
+        """Pass on that an answer's headers announce a change."""
         if self.hooks:
             self.hooks(Deprecated(route=call.route, date=date))
         warn_once(f"the Phota API announces a change of behaviour for {date[:40]}")
@@ -166,11 +164,15 @@ class Transport:
 class _Sending(Generic[T]):
     """The attempts of one call."""
 
+    _parts: tuple[bytes | Source, ...] | None = None
+    _attempt = 0
+    _new_key = False
+    _refusal: StatusError | None = None
+
     def __init__(
         self,
         transport: Transport,
         call: Call,
-        parts: tuple[bytes | Source, ...] | None,
         deadline: float,
         first_sent: float | None,
         *,
@@ -179,29 +181,35 @@ class _Sending(Generic[T]):
         self._transport = transport
         self._limiter = transport.limiter
         self._call = call
-        self._parts = parts
         self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._first_sent = first_sent  # Unix time, for errors and other processes
-        self._age = 0.0 if first_sent is None else max(0.0, time.time() - first_sent)
         self._first_attempt = self._loop.time()
-        self._attempt = 0
         self._retries = retries
         self._unclear = first_sent is not None  # whether some attempt, here or elsewhere, may have bought something
-        self._new_key = False
 
-    async def run(self, receive: Receive[T]) -> Reply[T]:
+    async def run(self, receive: Receive[T], *, validate: bool) -> Reply[T]:
+        transport, call, hooks = self._transport, self._call, self._transport.hooks
+        if call.body is not None:
+            self._parts = await measure(call.body, validate=validate)
+        if hooks:
+            hooks(RequestStarted(route=call.route))
         while True:
             self._attempt += 1
             outcome = await self._try(receive)
             if not isinstance(outcome, PhotaError):
-                self._transport.budget.refund()
-                return outcome
+                break
             delay = self._delay(outcome)
             self._tell(outcome, delay)
             if delay is None:
                 raise self._final(outcome)
             await asyncio.sleep(delay)
+        transport.budget.refund()
+        if hooks:
+            seconds, attempts = self._loop.time() - self._first_attempt, self._attempt
+            request_id = outcome.request_id
+            hooks(RequestFinished(route=call.route, seconds=seconds, attempts=attempts, request_id=request_id))
+        return outcome
 
     async def _try(self, receive: Receive[T]) -> Reply[T] | PhotaError:
         """Make one attempt and return what came of it; errors of ours are values here."""
@@ -210,10 +218,19 @@ class _Sending(Generic[T]):
             if refusal is not None:
                 self._retries = False  # there will be no place later either
                 return refusal
+        body = None if self._parts is None else StreamedBody(self._parts)
+        self._refusal = None  # an earlier attempt's must not stand for what this one may have bought
         try:
-            return await self._exchange(receive)
+            is_look = self._call.is_look and self._deadline - self._loop.time() >= COARSE
+            return await (self._look(receive) if is_look and self._transport.looks else self._exchange(body, receive))
+        except PhotaError as error:
+            failure = error
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
+            failure = self._refusal or translate(error, self._call, self._transport.origin, body)
         finally:
             self._limiter.release()
+        is_late = isinstance(failure, TransportError) and self._loop.time() >= self._deadline
+        return silence(self._call, "no answer in time") if is_late and not self._is_not_sent(failure) else failure
 
     async def _wait_for_place(self) -> DeadlineError | None:
         """Wait within the deadline; when a pause is known to be longer, say so at once."""
@@ -230,31 +247,39 @@ class _Sending(Generic[T]):
         why = f"the service asked for a pause of {pause:.0f} s" if pause else "no place within the limits in time"
         return DeadlineError(f"{self._call.route}: {why}")
 
-    async def _exchange(self, receive: Receive[T]) -> Reply[T] | PhotaError:
+    async def _look(self, receive: Receive[T]) -> Reply[T] | PhotaError:
+        """Do what `_exchange` does for the calls that are many: timers of their own would cost them a fifth."""
+        transport = self._transport
+        pools = transport.pools.get_nowait() or await transport.pools.get()
+        with Until(pools.deadlines, min(self._deadline, self._loop.time() + transport.look_timeout)):
+            async with self._request(
+                pools, transport.known_headers or await self._headers(), None, transport.connect_only
+            ) as response:
+                return await self._read(response, receive)
+
+    async def _exchange(self, body: StreamedBody | None, receive: Receive[T]) -> Reply[T] | PhotaError:
         pools = await self._transport.pools.get()
-        body = None if self._parts is None else StreamedBody(self._parts)
         remaining = self._deadline - self._loop.time()
         if remaining <= 0:
             return DeadlineError(f"{self._call.route}: out of time before it was sent")
-        failure: PhotaError
-        try:
-            async with self._limiter.reserve(photo_size(self._parts or ()), self._deadline):
-                response = await self._request(pools, await self._headers(), body, remaining)
-            # What is under way now is the answer: holding both reservations could block everybody for ever.
-            async with response, self._limiter.reserve(response.content_length or 0, self._deadline):
-                return await self._read(response, receive)
-        except PhotaError as error:
-            failure = error
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            failure = translate(error, self._call, self._transport.origin, body)
-        if isinstance(failure, TransportError) and self._loop.time() >= self._deadline and not self._is_not_sent(failure):
-            return silence(self._call, "no answer in time")
-        return failure
+        async with self._limiter.reserve(photo_size(self._parts or ()), self._deadline):
+            response = await self._request(pools, await self._headers(), body, self._timeouts(remaining))
+        # What is under way now is the answer: holding both reservations could block everybody for ever.
+        async with response, self._limiter.reserve(response.content_length or 0, self._deadline):
+            return await self._read(response, receive)
 
-    def _request(self, pools: Pools, headers: Mapping[str, str], body: Any, remaining: float) -> Any:
-        config, call = self._transport.config, self._call
-        free = call.kind == "free"
-        return (pools.free if free else pools.paid).request(
+    def _timeouts(self, remaining: float) -> aiohttp.ClientTimeout:
+        config = self._transport.config
+        return aiohttp.ClientTimeout(
+            total=remaining,
+            connect=config.connect_timeout,
+            sock_connect=config.connect_timeout,
+            sock_read=config.free_answer_timeout if self._call.kind == "free" else config.answer_timeout,
+        )
+
+    def _request(self, pools: Pools, headers: Mapping[str, str], body: Any, timeout: aiohttp.ClientTimeout) -> Any:
+        call = self._call
+        return (pools.free if call.kind == "free" else pools.paid).request(
             call.method,
             self._transport.url(call),
             data=body,
@@ -262,24 +287,21 @@ class _Sending(Generic[T]):
             allow_redirects=False,  # the key, and with 307 the photos, would go wherever the answer says
             auto_decompress=False,
             raise_for_status=False,  # a lent session may be set to raise, with the request's headers in the error
-            proxy=config.proxy,
-            timeout=aiohttp.ClientTimeout(
-                total=remaining,
-                connect=config.connect_timeout,
-                sock_connect=config.connect_timeout,
-                sock_read=config.free_answer_timeout if free else config.answer_timeout,
-            ),
+            proxy=self._transport.config.proxy,
+            timeout=timeout,
         )
 
     async def _headers(self) -> Mapping[str, str]:
         return await self._transport.headers(anew=self._new_key)
 
     async def _read(self, response: aiohttp.ClientResponse, receive: Receive[T]) -> Reply[T] | PhotaError:
-        self._transport.note(self._call, response)
-        request_id = response.headers.get("X-Request-Id")
-        expected = REDIRECTS if self._call.may_redirect else range(0)
-        if response.status not in SUCCESS and response.status not in expected:
-            return error_from(response.status, response.headers, await read_beginning(response), self._call)
+        status, headers = response.status, response.headers
+        if DEPRECATION in headers:
+            self._transport.note(self._call, headers[DEPRECATION])
+        request_id = headers.get("X-Request-Id")
+        if status not in SUCCESS and not (self._call.may_redirect and status in REDIRECTS):
+            self._refusal = error_from(status, headers, b"", self._call)  # if its body never comes
+            return error_from(status, headers, await read_beginning(response), self._call)
         try:
             value = await receive(response)
         except PhotaError as error:
@@ -289,7 +311,9 @@ class _Sending(Generic[T]):
             if self._call.kind != "free":
                 error.charged = "unknown"
             return error
-        return Reply(value, request_id, self._attempt, response.status)
+        asked = headers.get("Retry-After")
+        wait = parse_retry_after(asked, headers.get("Date"), time.time()) if asked else None
+        return Reply(value, request_id, self._attempt, status, wait)
 
     def _delay(self, error: PhotaError) -> float | None:
         """Return the seconds until the next attempt, or ``None`` when this error is the last word."""
@@ -299,7 +323,8 @@ class _Sending(Generic[T]):
         fault = fault_of(error)
         if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST) and not self._is_not_sent(error):
             self._unclear = True
-        age = self._age + self._loop.time() - self._first_attempt
+        before = 0.0 if self._first_sent is None else max(0.0, time.time() - self._first_sent)
+        age = max(before, self._loop.time() - self._first_attempt)
         if fault is Fault.REFUSED:
             asked = getattr(error, "retry_after", None)
             self._limiter.pause(

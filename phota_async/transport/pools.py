@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from ..config import ClientConfig
 from ..errors import ConfigError
 from ..media.addresses import is_public
+from .deadlines import Deadlines
 
 PAID_KEEPALIVE = 2.0  # seconds: a new TLS connection costs a millisecond, a stale one an ambiguous outcome
 FREE_KEEPALIVE = 75.0  # seconds: longer than any poll's interval
@@ -38,6 +39,8 @@ class Pools:
         self.free = lent or _session(config, FREE_KEEPALIVE)
         resolver = None if allow_private else PublicResolver()
         self.downloads = _session(config, FREE_KEEPALIVE, resolver)
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
         self._closer = self._close_with_loop()
 
     async def open(self) -> "Pools":
@@ -70,13 +73,21 @@ class PoolSet:
         self._lent = lent
         self._allow_private = allow_private
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pools] = WeakKeyDictionary()
+        self._latest: Pools | None = None
         self._pid = os.getpid()
+
+    def get_nowait(self) -> Pools | None:
+        """Return the running loop's sessions where that needs no thought: they are ours and were used last."""
+        latest = self._latest
+        if latest is None or latest.loop is not asyncio.get_running_loop() or self._pid != os.getpid():
+            return None
+        return latest
 
     async def get(self) -> Pools:
         """Return the running loop's sessions."""
         if self._pid != os.getpid():  # after a fork the parent's sockets are not ours to use, nor to close
             _inherited.append(self._pools)
-            self._pools, self._pid = WeakKeyDictionary(), os.getpid()
+            self._pools, self._latest, self._pid = WeakKeyDictionary(), None, os.getpid()
         loop = asyncio.get_running_loop()
         self._check_lent(loop)
         pools = self._pools.get(loop)
@@ -85,10 +96,12 @@ class PoolSet:
             pools = Pools(self._config, self._lent, allow_private=self._allow_private)
             self._pools[loop] = pools
             await pools.open()
+        self._latest = None if self._lent else pools  # a lent session may be closed at any time
         return pools
 
     async def aclose(self) -> None:
         """Close the running loop's sessions; those of other loops closed with their loop."""
+        self._latest = None
         pools = self._pools.pop(asyncio.get_running_loop(), None)
         if pools is not None and self._pid == os.getpid():
             await pools.end()

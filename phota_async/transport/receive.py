@@ -21,15 +21,10 @@ MAX_BEGINNING = 64 * 1024  # bytes read of a body that only explains the status
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-async def read_json(response: aiohttp.ClientResponse, limit: int) -> dict[str, Any]:
-    """Return a small JSON object."""
-    return read_object(await read_bytes(response, limit))
-
-
 async def read_bytes(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return a body of at most ``limit`` bytes, unpacked."""
     length = response.content_length
-    if length is not None and length <= min(SMALL, limit) and not _encoding(response):
+    if length is not None and length <= SMALL and length <= limit and "Content-Encoding" not in response.headers:
         return await response.read()  # the usual small answer, at aiohttp's own speed
     pieces, size = [], 0
     async for piece in chunks(response):

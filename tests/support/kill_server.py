@@ -7,6 +7,7 @@ Prints its address, serves until its input is closed, then prints what it charge
 
 import asyncio
 import hashlib
+import logging
 import random
 import sys
 from typing import Any
@@ -47,24 +48,39 @@ def misbehave(sandbox: Sandbox, chance: random.Random) -> None:
     def failure(studio: Studio, order: Any) -> ServiceError | None:
         return ServiceError(500, "The model failed") if chance.random() < 0.05 else real(studio, order)
 
-    Studio._failure = failure  # type: ignore[method-assign]  # a share of jobs fails
+    setattr(Studio, "_failure", failure)  # noqa: B010 - a share of jobs fails
 
 
-def account(sandbox: Sandbox) -> list[Sold]:
-    refunded = {charge.job_id: charge.refunded for charge in sandbox.charges}
+def keep(sandbox: Sandbox, jobs: list[Job]) -> None:
+    """Note every job, also those of synchronous calls, which the sandbox does not list."""
+    add = sandbox._parts.jobs.add
+
+    def note(job: Job) -> None:
+        jobs.append(job)
+        add(job)
+
+    setattr(sandbox._parts.jobs, "add", note)  # noqa: B010 - in its place
+
+
+def account(sandbox: Sandbox, jobs: list[Job]) -> list[Sold]:
     return [
         Sold(
             prompt=job.order.prompt,
             client_request_id=job.order.client_request_id or "",
-            refunded=refunded[job.job_id],
-            sha256=[_digest(sandbox, name) for name in job.results],
+            refunded=job.error is not None,
+            sha256=[_digest(picture) for picture in _pictures(sandbox, job)],
         )
-        for job in sandbox.jobs.values()
+        for job in jobs
     ]
 
 
-def _digest(sandbox: Sandbox, name: str) -> str:
-    return hashlib.sha256((sandbox._parts.links._folder / name).read_bytes()).hexdigest()
+def _pictures(sandbox: Sandbox, job: Job) -> list[bytes]:
+    folder = sandbox._parts.links._folder
+    return [*job.pictures, *((folder / name).read_bytes() for name in job.results)]
+
+
+def _digest(picture: bytes) -> str:
+    return hashlib.sha256(picture).hexdigest()
 
 
 async def main(seed: int, *, faults: bool) -> None:
@@ -72,13 +88,15 @@ async def main(seed: int, *, faults: bool) -> None:
         job_seconds=0.05, picture_scale=0.03, id_memory=FOREVER, link_lifetime=FOREVER, seed=seed, keep_images=False
     )
     async with sandbox:
+        jobs: list[Job] = []
+        keep(sandbox, jobs)
         if faults:
             misbehave(sandbox, random.Random(seed))
         sys.stdout.write(sandbox.base_url + "\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
-        await asyncio.gather(*(_ended(job) for job in sandbox.jobs.values()))
-        sys.stdout.write(msgspec.json.encode(account(sandbox)).decode() + "\n")
+        await asyncio.gather(*(_ended(job) for job in jobs))
+        sys.stdout.write(msgspec.json.encode(account(sandbox, jobs)).decode() + "\n")
 
 
 async def _ended(job: Job) -> None:
@@ -86,4 +104,5 @@ async def _ended(job: Job) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable()  # clients that die are what this is for
     asyncio.run(main(int(sys.argv[1]), faults=sys.argv[2] == "1"))

@@ -1,6 +1,7 @@
 """The service as aioresponses fakes it: scripted answers, and a note of everything that was sent."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -85,10 +86,11 @@ class FakeService:
 
 
 class _Writer:
-    """Collects what a payload writes."""
+    """Collects what a payload writes, over a connection that is open."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
+        self.transport = SimpleNamespace(is_closing=lambda: False)
 
     async def write(self, piece: bytes) -> None:
         self.pieces.append(bytes(piece))

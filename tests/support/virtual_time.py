@@ -14,7 +14,9 @@ import selectors
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-TICK = 1e-9  # seconds that one turn of the loop takes, so that waits for "later than now" end
+import pytest
+
+TICK = 1e-6  # seconds that one turn of the loop takes, so that waits for "later than now" end
 STILL = 200  # turns after which everything that is ready has run
 
 T = TypeVar("T")
@@ -36,7 +38,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def jump(self, seconds: float) -> None:
-        self._now += max(seconds, TICK)
+        self._now += seconds + TICK
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -67,7 +69,7 @@ def virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, No
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         run_virtual(functools.partial(test, *args, **kwargs))
 
-    del run.__wrapped__  # type: ignore[attr-defined]  # or pytest-asyncio would take it for asynchronous
+    del run.__wrapped__  # or pytest-asyncio would take it for asynchronous
     run.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]  # pytest reads its fixtures here
     return run
 
@@ -88,3 +90,8 @@ async def settle() -> None:
 def now() -> float:
     """Return the running loop's time in seconds."""
     return asyncio.get_running_loop().time()
+
+
+def near(seconds: float) -> Any:
+    """Return what equals so many seconds but for the turns of the loop."""
+    return pytest.approx(seconds, abs=0.01)

@@ -23,7 +23,6 @@ from phota_async import (
     PhotaError,
     StatusError,
 )
-from phota_async.transport.exchange import Transport
 
 LINKS = [f"https://photos.example/{number}.jpg" for number in range(10)]
 CALLS: dict[str, Callable[[PhotaClient], Awaitable[Any]]] = {
@@ -273,9 +272,3 @@ async def test_the_log_at_debug_has_no_key_photo_or_signature(
 
     assert "a hook failed" in caplog.text
     assert not [secret for secret in (KEY, "s3cr3t", "private wish") if secret in caplog.text]
-
-
-def test_the_transport_keeps_headers_out_of_variables() -> None:
-    """An error's frames show local variables in many trackers: none of them may hold the headers."""
-    names = Transport.send.__code__.co_varnames + Transport.headers.__code__.co_varnames
-    assert "headers" not in names

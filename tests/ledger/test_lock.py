@@ -1,0 +1,121 @@
+"""The lock: one owner, named to the next one, and gone with its process."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from phota_async import LedgerError
+from phota_async.ledger import Ledger
+from phota_async.ledger.lock import Owner, OwnerLock, _release_all
+
+HOLD = """
+    import sys
+    from pathlib import Path
+    from phota_async.ledger.lock import OwnerLock
+    lock = OwnerLock(Path(sys.argv[1]))
+    lock.acquire()
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def hold(path: Path) -> "subprocess.Popen[str]":
+    """Let another process take the lock."""
+    command = [sys.executable, "-c", textwrap.dedent(HOLD), str(path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+async def test_the_second_process_is_told_who_the_first_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with hold(path) as first:
+        with pytest.raises(LedgerError, match=rf"held by process {first.pid} on \S+, since \d{{4}}-.* UTC"):
+            await Ledger(path).__aenter__()
+        first.kill()
+        first.wait()
+        async with Ledger(path) as ledger:  # the lock died with its owner
+            assert await ledger.enter("") == 1
+
+
+async def test_a_second_ledger_of_this_process_is_refused_too(tmp_path: Path) -> None:
+    async with Ledger(tmp_path / "ledger.sqlite"):
+        with pytest.raises(LedgerError, match=f"process {os.getpid()} "):
+            await Ledger(tmp_path / "ledger.sqlite").__aenter__()
+
+
+def test_it_can_be_taken_again_after_its_release(tmp_path: Path) -> None:
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    for _ in range(2):
+        lock.acquire()
+        assert "held" in repr(lock)
+        lock.release()
+        lock.release()
+        assert "free" in repr(lock)
+
+
+def test_an_owner_that_cannot_be_read_is_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    first = OwnerLock(path)
+    first.acquire()
+    first.path.write_text("gibberish")
+    with pytest.raises(LedgerError, match="held by another process"):
+        OwnerLock(path).acquire()
+    first.release()
+
+
+def test_a_place_that_cannot_be_written_is_a_ledger_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        OwnerLock(tmp_path / "file" / "ledger.sqlite").acquire()
+
+
+def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
+    """A worker process of the owner outlives it: the lock must not."""
+    script = textwrap.dedent("""
+        import os, sys
+        from pathlib import Path
+        from phota_async.ledger.lock import OwnerLock
+        lock = OwnerLock(Path(sys.argv[1]))
+        lock.acquire()
+        if os.fork() == 0:
+            print("child", flush=True)
+            sys.stdin.read()
+            os._exit(0)
+        os.wait4
+        os._exit(0)
+    """)
+    path = tmp_path / "ledger.sqlite"
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "child\n"
+        process.wait()
+        lock = OwnerLock(path)
+        lock.acquire()
+        lock.release()
+
+
+def test_owners_read_like_a_sentence() -> None:
+    assert str(Owner(pid=7, host="studio", since=0.0)) == "process 7 on studio, since 1970-01-01 00:00:00 UTC"
+
+
+def test_releasing_all_releases_this_one(tmp_path: Path) -> None:
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    lock.acquire()
+    _release_all()
+    assert "free" in repr(lock)
+
+
+def test_a_file_system_without_locks_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("phota_async.ledger.lock._lock", refuse)
+    with pytest.raises(LedgerError, match="cannot be locked: No locks available"):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()

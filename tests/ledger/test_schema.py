@@ -1,0 +1,167 @@
+"""The ledger's file: made, migrated, refused; and the journal that suits the disk."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from phota_async import LedgerError
+from phota_async.ledger import Ledger, schema
+from phota_async.ledger.schema import STEPS, connect, file_system_of, migrate, set_journal
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_new_file_has_the_newest_version(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "ledger.sqlite")
+    assert version_of(connection) == len(STEPS) == 1
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
+
+
+def test_the_shape_of_version_1_is_pinned(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "ledger.sqlite")
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(purchase)")]
+    assert columns == [
+        "purchase",
+        "copy",
+        "batch",
+        "item",
+        "operation",
+        "take",
+        "mode",
+        "state",
+        "generation",
+        "run",
+        "intent_run",
+        "first_intent_at",
+        "reserved",
+        "cost",
+        "lost",
+        "job_id",
+        "files",
+        "counts",
+        "error",
+    ]
+    connection.close()
+
+
+OLD = ("CREATE TABLE purchase (purchase TEXT, state TEXT)", "INSERT INTO purchase VALUES ('p', 'done')")
+NEW = ("ALTER TABLE purchase ADD COLUMN note TEXT NOT NULL DEFAULT ''", "UPDATE purchase SET note = 'moved'")
+BROKEN = ("UPDATE purchase SET note = 'half'", "ALTER TABLE missing ADD COLUMN x")
+
+
+def test_older_files_are_migrated_step_by_step(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    connect(path, [OLD]).close()
+    connection = connect(path, [OLD, NEW])
+    assert version_of(connection) == 2
+    assert connection.execute("SELECT * FROM purchase").fetchall() == [("p", "done", "moved")]
+    connection.close()
+
+
+def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    connect(path, [OLD, NEW]).close()
+    with pytest.raises(LedgerError, match="cannot be opened: no such table"):
+        connect(path, [OLD, NEW, BROKEN])
+    connection = connect(path, [OLD, NEW])
+    assert version_of(connection) == 2
+    assert connection.execute("SELECT note FROM purchase").fetchall() == [("moved",)]
+    connection.close()
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    connect(path, [OLD, NEW]).close()
+    with pytest.raises(LedgerError, match="version 1 or older, got 2"):
+        connect(path, [OLD])
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    connection = connect(path)
+    migrate(connection, path)
+    assert version_of(connection) == 1
+    connection.close()
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE note (text)")
+    connection.close()
+    with pytest.raises(LedgerError, match="another program"):
+        connect(path)
+    assert sqlite3.connect(path).execute("SELECT count(*) FROM note").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough " * 200, b"\x00" * 5000])
+async def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match="no ledger, or damaged"):
+        await Ledger(path).__aenter__()
+    assert path.read_bytes() == content
+
+
+async def test_a_damaged_ledger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    async with Ledger(path):
+        pass
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(LedgerError, match="damaged"):
+        await Ledger(path).__aenter__()
+
+
+async def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        await Ledger(tmp_path).__aenter__()
+
+
+def test_on_a_share_the_journal_is_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "is_network_share", lambda _: True)
+    connection = connect(tmp_path / "ledger.sqlite")
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (3,)
+    connection.close()
+
+
+def test_where_a_log_is_not_granted_it_is_known() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    assert set_journal(connection, is_share=False) == "memory"
+    connection.close()
+
+
+MOUNTS = r"""
+22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 22 0:26 / /mnt/photos rw,relatime shared:14 - nfs4 server:/photos rw,vers=4.2
+31 30 0:27 / /mnt/photos/local rw - xfs /dev/vdb rw
+32 22 0:28 / /mnt/my\040share rw - cifs //server/share rw
+33 22 0:29 / /mnt/hidden rw - nfs server:/a rw
+34 33 0:30 / /mnt/hidden rw - ext4 /dev/vdc rw
+garbage
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/me/ledger.sqlite", "ext4"),
+        ("/mnt/photos/a/b", "nfs4"),
+        ("/mnt/photos/local/b", "xfs"),
+        ("/mnt/photosalbum/b", "ext4"),
+        ("/mnt/my share/b", "cifs"),
+        ("/mnt/hidden/b", "ext4"),
+    ],
+)
+def test_the_file_system_of_a_path(path: str, kind: str) -> None:
+    assert file_system_of(Path(path), MOUNTS) == kind
+
+
+def test_a_local_directory_is_no_share(tmp_path: Path) -> None:
+    assert not schema.is_network_share(tmp_path)

@@ -1,0 +1,159 @@
+"""The SQLite ledger: the suite of all stores, and what is its own."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phota_async import LedgerError
+from phota_async.ledger import Done, Ledger, Record, State, Submitted
+from phota_async.ledger.writer import Writer
+
+from .store_suite import FILE, StoreSuite, begin, enter
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Ledger]:
+    async with Ledger(tmp_path / "deep" / "ledger.sqlite") as ledger:
+        yield ledger
+
+
+class TestLedger(StoreSuite):
+    """Every store's suite."""
+
+
+async def test_it_survives_being_closed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    async with Ledger(path) as ledger:
+        begun = await begin(ledger, await enter(ledger), price=150_000)
+        record = await ledger.change(begun.record, Done((FILE,), 120_000, {"anna": 2}))
+    async with Ledger(path) as ledger:
+        assert [each async for each in ledger.records()] == [record]
+        assert await ledger.committed("") == 120_000
+        assert await ledger.enter("") > record.run
+
+
+async def test_a_copy_of_the_files_taken_at_any_time_holds_what_was_answered(tmp_path: Path) -> None:
+    """What a power cut leaves: the files as they are, without the process that had them open."""
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        begun = await begin(ledger, await enter(ledger))
+        await ledger.change(begun.record, Submitted("job-1"))
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for name in ("ledger.sqlite", "ledger.sqlite-wal"):
+            (copy / name).write_bytes((tmp_path / name).read_bytes())
+        async with Ledger(copy / "ledger.sqlite") as other:
+            assert [(each.state, each.job_id) async for each in other.records()] == [(State.SUBMITTED, "job-1")]
+
+
+async def test_the_end_of_the_log_may_be_missing(tmp_path: Path) -> None:
+    """Whatever byte the log is cut off at, what is left is a ledger: a prefix of what was written."""
+    path, log_path = tmp_path / "ledger.sqlite", tmp_path / "ledger.sqlite-wal"
+    async with Ledger(path) as ledger:
+        run = await enter(ledger)
+        for number in range(5):
+            await begin(ledger, run, f"p{number}")
+        main, log = path.read_bytes(), log_path.read_bytes()
+    for size in (*range(0, len(log), 997), len(log)):
+        cut = tmp_path / str(size)
+        cut.mkdir()
+        (cut / "ledger.sqlite").write_bytes(main)
+        (cut / "ledger.sqlite-wal").write_bytes(log[:size])
+        async with Ledger(cut / "ledger.sqlite") as ledger:
+            found = [record.purchase async for record in ledger.records()]
+        assert found == [f"p{number}" for number in range(len(found))]
+    assert found == ["p0", "p1", "p2", "p3", "p4"]
+
+
+async def test_two_batches_of_one_name_at_once_are_refused(store: Ledger) -> None:
+    await store.enter("summer")
+    with pytest.raises(LedgerError, match="'summer' is running"):
+        await store.enter("summer")
+    await store.leave("summer")
+    await store.enter("summer")
+
+
+async def test_it_says_so_when_it_is_not_open(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    with pytest.raises(LedgerError, match="not open"):
+        await ledger.enter("")
+    async with ledger:
+        with pytest.raises(LedgerError, match="once"):
+            await ledger.__aenter__()
+    await ledger.aclose()
+    with pytest.raises(LedgerError, match="closed"):
+        await ledger.enter("")
+
+
+async def test_a_failed_commit_ends_it(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await enter(store)
+    begun = await begin(store, run, "p0")
+
+    def full(connection: sqlite3.Connection, record: Record) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("phota_async.ledger.rows.put", full)
+        with pytest.raises(LedgerError, match="disk is full"):
+            await begin(store, run, "p1")
+    with pytest.raises(LedgerError, match="disk is full"):  # the disk has room again, but nobody knows what it holds
+        await store.change(begun.record, Submitted("job-1"))
+
+
+async def test_commits_are_shared(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    real = Writer._commit
+
+    def count(writer: Writer, group: list[Any]) -> None:
+        commits.append(len(group))
+        real(writer, group)
+
+    monkeypatch.setattr(Writer, "_commit", count)
+    run = await enter(store)
+    await asyncio.gather(*(begin(store, run, f"p{number}") for number in range(200)))
+    assert sum(commits) == 201
+    assert len(commits) < 50
+
+
+async def test_a_cancelled_caller_leaves_the_rest_alone(store: Ledger) -> None:
+    run = await enter(store)
+    tasks = [asyncio.create_task(begin(store, run, f"p{number}")) for number in range(10)]
+    await asyncio.sleep(0)
+    tasks[3].cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(each, asyncio.CancelledError) for each in found] == [number == 3 for number in range(10)]
+    assert len([record async for record in store.records()]) == 10  # it was in the queue: written or not, no harm
+
+
+async def test_a_forked_child_is_refused_and_frees_nothing(store: Ledger) -> None:
+    begun = await begin(store, await enter(store))
+    real, os_pid = store._get_writer()._pid, os.getpid()
+    store._get_writer()._pid = os_pid + 1  # as a child sees it
+    with pytest.raises(LedgerError, match="fork"):
+        await store.change(begun.record, Submitted("job-1"))
+    store._get_writer()._pid = real
+
+
+async def test_it_serves_one_loop_after_another(tmp_path: Path) -> None:
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        await ledger.enter("here")
+        found: list[int] = []
+        thread = threading.Thread(target=lambda: found.append(asyncio.run(ledger.enter("there"))))
+        thread.start()
+        await asyncio.to_thread(thread.join)
+        assert found == [2]
+
+
+async def test_nothing_private_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    async with Ledger(path) as ledger:
+        begun = await begin(ledger, await enter(ledger))
+        await ledger.change(begun.record, Done((FILE,), 1, {}))
+    text = path.read_bytes()
+    assert b"prompt" not in text
+    assert b"http" not in text

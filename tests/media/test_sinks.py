@@ -1,0 +1,144 @@
+"""Pictures on their way: gathered, written by threads, dropped at any moment without a trace."""
+
+import asyncio
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.pictures import PHOTO, picture
+
+from phota_async import InputError
+from phota_async.media.sinks import BATCH, FileSink, HashingFileSink, MemorySink, first_bytes
+
+SINKS: Any = pytest.mark.parametrize("kind", [FileSink, HashingFileSink])
+
+
+@SINKS
+async def test_small_pieces_are_gathered_before_a_thread_writes_them(tmp_path: Path, kind: type[FileSink]) -> None:
+    sink = kind(tmp_path, "a")
+    for start in range(0, len(PHOTO), 10):
+        sink.write(PHOTO[start : start + 10])
+        await sink.flush()
+    assert list(tmp_path.iterdir()) == []
+
+    sink.write(b"x" * BATCH)
+    await sink.flush()
+    [part] = tmp_path.iterdir()
+    assert part.stat().st_size == sink.size == len(PHOTO) + BATCH
+    assert (sink.head, part.name[:3]) == (PHOTO[:32], ".a.")
+    assert (await sink.publish("error")).name == "a.jpg"
+
+
+@SINKS
+async def test_nothing_becomes_an_empty_file(tmp_path: Path, kind: type[FileSink]) -> None:
+    assert (await kind(tmp_path, "a").publish("error")).read_bytes() == b""
+
+
+@SINKS
+async def test_beginning_again(tmp_path: Path, kind: type[FileSink]) -> None:
+    sink = kind(tmp_path, "a")
+    await sink.restart()
+    sink.write(picture(5000, seed=1))
+    await sink.flush(everything=True)
+    sink.write(b"more")
+    await sink.restart()
+    assert (sink.size, sink.head) == (0, b"")
+    sink.write(picture(300, "png", seed=2))
+
+    path = await sink.publish("error")
+
+    assert (path.name, path.read_bytes()) == ("a.png", picture(300, "png", seed=2))
+    if isinstance(sink, HashingFileSink):
+        assert sink.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@SINKS
+async def test_dropping_a_picture(tmp_path: Path, kind: type[FileSink]) -> None:
+    sink = kind(tmp_path, "a")
+    sink.write(PHOTO)
+    await sink.flush(everything=True)
+    sink.discard()
+    sink.discard()
+    await sink.restart()
+
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="discarded"):
+        await sink.publish("error")
+
+
+async def test_a_published_picture_cannot_be_dropped(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path, "a")
+    sink.write(PHOTO)
+    path = await sink.publish("error")
+    sink.discard()
+
+    assert path.read_bytes() == PHOTO
+
+
+async def test_a_picture_that_was_dropped_makes_no_file_later(tmp_path: Path) -> None:
+    """A thread may get to its work after the task that wanted it is gone."""
+    sink = FileSink(tmp_path, "a")
+    sink.write(PHOTO)
+    sink.discard()
+    await sink.flush(everything=True)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_picture_that_is_dropped_while_a_thread_makes_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    really_open = os.open
+
+    def slow_open(path: Any, *how: Any) -> int:
+        begun.set()
+        go_on.wait(10)
+        return really_open(path, *how)
+
+    monkeypatch.setattr(os, "open", slow_open)
+    sink = FileSink(tmp_path, "a")
+    sink.write(PHOTO)
+    task = asyncio.create_task(sink.flush(everything=True))
+    await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    dropping = asyncio.create_task(asyncio.to_thread(sink.discard))
+    done, _ = await asyncio.wait([dropping], timeout=0.05)
+    assert not done, "the file that is being made is not waited for"
+    go_on.set()
+    await dropping
+    for thread in [each for each in threading.enumerate() if each.name == "AnyIO worker thread"]:
+        await asyncio.to_thread(idle, thread)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def idle(thread: Any) -> None:
+    """Wait until a worker thread of anyio has nothing left to do."""
+    thread.queue.join()
+
+
+async def test_memory(tmp_path: Path) -> None:
+    sink = MemorySink()
+    for start in range(0, len(PHOTO), 5):
+        sink.write(PHOTO[start : start + 5])
+    await sink.flush(everything=True)
+    sink.close()
+    assert (sink.head, sink.size, b"".join(sink.pieces)) == (PHOTO[:32], len(PHOTO), PHOTO)
+
+    await sink.restart()
+    assert (sink.head, sink.size, sink.pieces) == (b"", 0, [])
+    sink.write(PHOTO)
+    sink.discard()
+    assert sink.pieces == []
+
+
+@pytest.mark.parametrize("pieces", [[], [b""], [b"abc"], [b"", b"a" * 31, b"", b"bcd"], [b"x"] * 40])
+def test_the_first_bytes_of_a_rope(pieces: list[bytes]) -> None:
+    assert first_bytes(pieces) == b"".join(pieces)[:32]
