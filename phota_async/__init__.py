@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         TrainingError,
         TransportError,
     )
+    from .ledger import Ledger
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
     from .pricing import estimate
@@ -77,6 +78,7 @@ _HOMES = {
         "TrainingError",
         "TransportError",
     ),
+    "ledger": ("Ledger",),
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
     "pricing": ("estimate",),
@@ -110,6 +112,7 @@ __all__ = [
     "JobFailedError",
     "JobStatus",
     "KnownSubjects",
+    "Ledger",
     "LedgerError",
     "Limiter",
     "NotFoundError",

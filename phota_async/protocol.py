@@ -177,11 +177,23 @@ def _body(request: AnyRequest, fields: dict[str, Any]) -> tuple[bytes | Slot, ..
     head = _json(fields)[:-1]  # without the closing brace
     if isinstance(request, EditRequest):
         slots = [Slot(image, f"images[{place}]") for place, image in enumerate(request.images)]
-        return (head + b',"images":[', *_quoted_list(slots), b"]}")
+        return _joined([head + b',"images":[', *_quoted_list(slots), b"]}"])
     parts: list[bytes | Slot] = [head]
     for name in request.photos:
         parts += [f',"{name}":"'.encode(), Slot(getattr(request, name), name), b'"']
-    return (*parts, b"}")
+    return _joined([*parts, b"}"])
+
+
+def _joined(parts: Sequence[bytes | Slot]) -> tuple[bytes | Slot, ...]:
+    """Join texts that stand side by side: each part of a body is sent as a packet of its own."""
+    joined: list[bytes | Slot] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, bytes) and isinstance(last, bytes):
+            joined[-1] = last + part
+        else:
+            joined.append(part)
+    return tuple(joined)
 
 
 def _quoted_list(slots: Sequence[Slot]) -> list[bytes | Slot]:

@@ -72,7 +72,7 @@ def decide(
     request: Kind,
     *,
     age: float = 0.0,
-    rng: Callable[[], float] = random.random,
+    rng: Callable[[], float] | None = None,
 ) -> float | None:
     """Return the seconds to wait before the next attempt, or ``None`` to give up.
 
@@ -82,7 +82,7 @@ def decide(
         error: How it failed.
         request: What kind of call it was.
         age: Seconds since the call was sent for the first time.
-        rng: A random number in [0, 1).
+        rng: A random number in [0, 1); ``None`` draws one.
     """
     fault = fault_of(error)
     if fault is None or not SAFE_AGAIN[request][fault] or attempt >= policy.max_attempts:
@@ -96,10 +96,10 @@ def decide(
     return delay
 
 
-def backoff(policy: RetryPolicy, attempt: int, rng: Callable[[], float] = random.random) -> float:
+def backoff(policy: RetryPolicy, attempt: int, rng: Callable[[], float] | None = None) -> float:
     """Return a wait in seconds: full jitter below 0.5, 1, 2, 4, ... and never above ``max_backoff``."""
     exponent = min(attempt - 1, 32)  # 2**32 s is beyond every cap; floats stay finite
-    return rng() * min(policy.backoff * 2.0**exponent, policy.max_backoff)
+    return (rng or random.random)() * min(policy.backoff * 2.0**exponent, policy.max_backoff)
 
 
 def parse_retry_after(value: str | None, date: str | None, now: float) -> float | None:

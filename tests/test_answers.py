@@ -434,6 +434,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "response": {"response": PICTURES},
     "subjects beside": {"result": {"download_urls": [LINK]}, "known_subjects": {"counts": {"p1": 1}}},
     "subjects above": {"download_urls": [LINK], "result": {"known_subjects": {"counts": {"p1": 1}}}},
+    "nulls above": {"download_urls": [None], "output": PICTURES},
     "empty above": {"download_urls": [], "images": None, "output": PICTURES},
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from PIL import Image
 from support.service import BASE_URL, JPEG, KEY, LINKS, PNG, FakeService, image_answer
@@ -25,6 +26,7 @@ from phota_async.errors import (
     InsufficientCreditsError,
     NotFoundError,
     RateLimitError,
+    ResponseLostError,
     ServerError,
     StatusError,
 )
@@ -573,6 +575,100 @@ async def test_a_job_is_sent_again_with_the_same_id(service: FakeService) -> Non
     assert service.sent[0].json["client_request_id"] == job.client_request_id
 
 
+def lose_answers(service: FakeService, operation: str) -> None:
+    """Let every attempt be sent and its answer be lost, and then take the job after all."""
+    attempts = RetryPolicy().max_attempts
+    service.answer("POST", f"/{operation}", error=aiohttp.ServerDisconnectedError(), times=attempts)
+    service.answer("POST", f"/{operation}", {"job_id": "j1"}, status=202)
+    service.answer("GET", "/jobs/j1", {"status": "succeeded", "result": image_answer(links=LINKS)})
+
+
+def bought(service: FakeService) -> set[str]:
+    """Return the ids of all jobs that were submitted."""
+    return {sent.json["client_request_id"] for sent in service.sent if sent.method == "POST"}
+
+
+@virtual_time
+async def test_a_lost_submission_can_be_resumed(service: FakeService) -> None:
+    lose_answers(service, "generate")
+    async with PhotaClient(KEY) as client:
+        with pytest.raises(ResponseLostError, match="the answer to POST /generate is lost") as caught:
+            await client.jobs.submit(GenerateRequest(prompt="x"))
+        error = caught.value
+        assert (error.attempts, error.charged, error.retryable) == (5, "unknown", True)
+        assert "error.resume()" in error.hint
+        job = await error.resume()
+    assert (job.job_id, job.client_request_id) == ("j1", error.client_request_id)
+    assert bought(service) == {error.client_request_id}
+    assert len({sent.body for sent in service.sent}) == 1
+
+
+@virtual_time
+async def test_a_lost_call_in_job_mode_can_be_resumed(service: FakeService) -> None:
+    lose_answers(service, "edit")
+    async with PhotaClient(KEY) as client:
+        with pytest.raises(ResponseLostError, match="the answer to POST /edit is lost") as caught:
+            await client.edit(JPEG, mode="job", response_mode="urls")
+        result = await caught.value.resume()
+    assert [image.url for image in result.images] == LINKS
+    assert len(bought(service)) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_job_that_the_service_failed_to_take_can_be_resumed(status: int, service: FakeService) -> None:
+    @virtual_time
+    async def run() -> None:
+        service.answer("POST", "/edit", {"detail": "no"}, status=status, times=5)
+        service.answer("POST", "/edit", {"job_id": "j1"}, status=202)
+        async with PhotaClient(KEY) as client:
+            with pytest.raises(ResponseLostError, match=f"last heard: HTTP {status}") as caught:
+                await client.jobs.submit(EditRequest(images=(JPEG,)))
+            assert "error.resume()" in caught.value.hint
+            assert (await caught.value.resume()).job_id == "j1"
+
+    run()
+    assert len(bought(service)) == 1
+
+
+@virtual_time
+async def test_nothing_is_resumed_when_its_id_may_be_forgotten(service: FakeService) -> None:
+    lose_answers(service, "generate")
+    async with PhotaClient(KEY) as client:
+        with pytest.raises(ResponseLostError) as caught:
+            await client.jobs.submit(GenerateRequest(prompt="x"))
+        assert caught.value.first_sent_at is not None
+        caught.value.first_sent_at -= 49 * 60
+        sent = service.calls
+        with pytest.raises(ConfigError, match=r"after 2880 s the service may have forgotten its id"):
+            await caught.value.resume()
+    assert service.calls == sent
+
+
+@virtual_time
+async def test_a_lost_answer_of_a_synchronous_call_is_the_end(service: FakeService) -> None:
+    service.answer("POST", "/edit", error=aiohttp.ServerDisconnectedError())
+    async with PhotaClient(KEY) as client:
+        with pytest.raises(ResponseLostError, match="the answer to POST /edit is lost") as caught:
+            await client.edit(JPEG)
+        error = caught.value
+        assert (error.attempts, error.charged, error.retryable) == (1, "unknown", False)
+        assert 'mode="job"' in error.hint
+        with pytest.raises(ConfigError, match="cannot resume"):
+            await error.resume()
+    assert service.calls == 1
+    assert KEY not in "".join(traceback.format_exception(error))
+
+
+@virtual_time
+async def test_a_lost_answer_of_a_creation_says_where_to_look(service: FakeService) -> None:
+    service.answer("POST", "/profiles/add", error=aiohttp.ServerDisconnectedError())
+    async with PhotaClient(KEY) as client:
+        with pytest.raises(ResponseLostError, match="POST /profiles/add") as caught:
+            await client.profiles.create(TRAINING, tag="anna")
+    assert "profiles.list(tag=" in caught.value.hint
+    assert service.calls == 1
+
+
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_a_synchronous_call_is_not_sent_again(status: int, service: FakeService) -> None:
     @virtual_time
@@ -632,6 +728,17 @@ async def test_waiting_for_a_job(service: FakeService) -> None:
         result = await client.jobs.wait("j1")
     assert [image.url for image in result.images] == LINKS
     assert len(service.sent) == 2
+
+
+async def test_waiting_for_a_job_may_save_its_pictures(
+    client: PhotaClient, service: FakeService, tmp_path: Path
+) -> None:
+    service.answer("GET", "/jobs/j1", {"status": "succeeded", "result": image_answer(links=LINKS)})
+    for link in LINKS:
+        service.answer("GET", link, body=PNG)
+    result = await client.jobs.wait("j1", save_to=tmp_path / "out")
+    assert [image.path for image in result.images] == [tmp_path / "out/image-1.png", tmp_path / "out/image-2.png"]
+    assert [path.read_bytes() for path in sorted((tmp_path / "out").iterdir())] == [PNG, PNG]
 
 
 # Free calls

@@ -7,7 +7,7 @@ bunch, so that only the first of them counts: those who were begun before the la
 Source: RFC 5681, 3.1 (slow start and congestion avoidance)
 """
 
-START = 4
+START = 16  # modest beside what a batch may be allowed, and enough for most
 DECREASE = 0.5
 
 

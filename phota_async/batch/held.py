@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..ledger.photos import sha256_of
 from ..ledger.records import File
 from ..media.destination import Destination
-from ..media.files import MAX_NUMBER, Exists
+from ..media.files import MAX_NUMBER, Exists, PartFile
 from ..media.formats import HEAD, file_name, sniff
 from ..media.sinks import FileSink, HashingFileSink
 from ..results import ImageResult, OutputImage
@@ -23,6 +23,17 @@ class HeldSink(HashingFileSink):
     """A file that stays when whoever received it is done, until it is published or dropped."""
 
     is_held = False
+
+    async def settle(self, exists: Exists) -> Path:
+        """Give the file its name, unless the very same lies under it already, and return where it is."""
+        await self.flush(everything=True)
+        assert self._part is not None  # noqa: S101 - flush made it
+        target = self._directory / file_name(self.name, sniff(self.head))
+        return await threads.run(self._settle, self._part, target, exists)
+
+    def _settle(self, part: PartFile, target: Path, exists: Exists) -> Path:
+        found = None if exists == "replace" else find_same(target, self.size, self.sha256)
+        return found or part.publish(target, exists)
 
     def discard(self) -> None:
         """Remove the file, unless it is held."""
@@ -65,7 +76,7 @@ class HeldDestination(Destination):
         """Give every held picture its name, tell the result, and return the files."""
         files = []
         for index, sink in sorted(self._held.items()):
-            path = await self._put(sink)
+            path = await sink.settle(self.exists)
             result.images[index].path = path
             files.append(File(str(path), sink.size, sink.sha256))
         return tuple(files)
@@ -75,14 +86,6 @@ class HeldDestination(Destination):
         for sink in self._sinks:
             sink.is_held = False
             sink.discard()
-
-    async def _put(self, sink: HeldSink) -> Path:
-        if self.exists != "replace":
-            first = self.directory / file_name(sink.name, sniff(sink.head))
-            found = await threads.run(find_same, first, sink.size, sink.sha256)
-            if found is not None:
-                return found
-        return await sink.publish(self.exists)
 
 
 def find_same(first: Path, size: int, sha256: str) -> Path | None:

@@ -51,6 +51,8 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
     running: int
     """Items begun and not final."""
+    limit: int
+    """Items that may run at once now, as the service was found to take them."""
     waiting: int
     """Outcomes that wait to be read."""
     done: int

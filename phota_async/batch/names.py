@@ -3,16 +3,18 @@
 import contextlib
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import InputError
-from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART
+from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART, translated
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest, images_of
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))})
 FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 AFTER_STEM = re.compile(r"\d*(-\d*)?(\.[a-z]*)?")
 MAX_NAME = 200  # bytes: room for a number, a suffix and the mark of an unfinished file below the usual 255
 
@@ -26,7 +28,8 @@ def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Pat
     parts = _safe_parts(key)
     last = PurePosixPath(parts[-1])
     stem = last.stem if last.suffix.lower() in KNOWN_SUFFIXES else last.name
-    name = f"{stem}.{request.operation}-{take}"
+    number = 1 if take == 1 else 1 + (take - 1) * request.num_output_images  # behind the pictures of earlier takes
+    name = f"{stem}.{request.operation}-{number}"
     if len(name.encode()) > MAX_NAME:
         raise InputError(f"key: expected names of at most {MAX_NAME} bytes, got {len(name.encode())}")
     return output.joinpath(*parts[:-1], name)
@@ -34,9 +37,9 @@ def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Pat
 
 def existing(target: Path) -> list[Path]:
     """Return files that already bear a target's name, whatever their suffix."""
-    return [
-        path for path in (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES)) if path.exists()
-    ]
+    with translated(target):
+        paths = (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES))
+        return [path for path in paths if path.exists()]
 
 
 class Places:
@@ -52,7 +55,7 @@ class Places:
             InputError: It is an original's, or another item of this batch has it.
         """
         check_not_original(target, request)
-        mark = hash(str(target).casefold())
+        mark = hash(unicodedata.normalize("NFC", str(target)).casefold())
         if mark in self._taken:
             raise InputError(f"key: {target} is the place of another item of this batch")
         self._taken.add(mark)
@@ -98,9 +101,17 @@ def _is_of(name: str, stem: str, ours: re.Pattern[str]) -> bool:
 
 def check_not_original(target: Path, request: AnyRequest) -> None:
     """Raise `InputError` when a picture would be written over one of the request's own photos."""
+    numbered = _absolute(target).removesuffix("1")
     for image in images_of(request):
-        if isinstance(image, (str, os.PathLike)) and Path(os.fsdecode(image)).with_suffix("") == target:
+        if not isinstance(image, (str, os.PathLike)):
+            continue
+        stem, suffix = os.path.splitext(_absolute(image))  # noqa: PTH122 - a str is at hand
+        if suffix.lower() in KNOWN_SUFFIXES and stem.startswith(numbered) and stem[len(numbered) :].isdecimal():
             raise InputError(f"key: {target} is the place of an original")
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return os.path.normcase(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - pathlib leaves ".." where it is
 
 
 def _safe_parts(key: object) -> tuple[str, ...]:
@@ -108,6 +119,8 @@ def _safe_parts(key: object) -> tuple[str, ...]:
         raise InputError(
             f"key: expected a non-empty str, got {type(key).__name__ if not isinstance(key, str) else key!r}"
         )
+    if not key.isascii() and HALF_CHARACTER.search(key):
+        raise InputError("key: expected text, got half a character (a name that is not UTF-8?)")
     pure = PurePosixPath(key.replace("\\", "/"))
     if pure.is_absolute() or PureWindowsPath(key).drive or ".." in pure.parts or not pure.parts:
         raise InputError(f"key: expected a relative path below the output, got {key[:80]!r}")

@@ -7,7 +7,7 @@ from ..errors import PhotaError
 from ..results import ImageResult
 from .budget import cost_of
 from .items import BatchItem, Outcome, outcome_of
-from .names import Places, check_not_original, existing, target_of
+from .names import Places, existing, target_of
 from .options import Options
 
 
@@ -33,11 +33,10 @@ class PlainBuyer:
         output = self._options.output
         if output is not None:
             target = target_of(output, item.key, item.request)
+            self._places.claim(target, item.request)  # first: what lies there may be another item's, of this very run
             found = existing(target) if self._options.exists == "error" else []
             if found:
-                check_not_original(target, item.request)
                 return outcome_of(item, "skipped", paths=tuple(found))
-            self._places.claim(target, item.request)
         return await self._take_all(item)
 
     async def _take_all(self, item: BatchItem) -> Outcome:
@@ -48,9 +47,10 @@ class PlainBuyer:
             where = None if output is None else target_of(output, item.key, item.request, take)
             try:
                 result, cost = await self._buy(item, where)
-            except PhotaError:
+            except PhotaError as error:
                 if take == 1:
                     raise
+                spent = None if error.charged == "unknown" else spent
                 break  # what was bought before stays the item's result
             spent = None if cost is None or spent is None else spent + cost
             paths += [image.path for image in result.images if image.path is not None]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from ..errors import InputError, PhotaError
 from .items import BatchItem
 
+END = object()
 Items = Iterable[BatchItem] | AsyncIterable[BatchItem]
 
 
@@ -30,19 +31,19 @@ class Puller:
             InputError: The iterator failed, or gave something else.
         """
         async with self._turn:
-            item = None if self._ended else await self._next()
-        if item is None:
-            self._ended = True
-        elif not isinstance(item, BatchItem):
-            self._ended = True
-            raise InputError(f"items: expected BatchItem values, got {type(item).__name__}")
-        return item
+            item = END if self._ended else await self._next()
+        if isinstance(item, BatchItem):
+            return item
+        self._ended = True
+        if item is END:
+            return None
+        raise InputError(f"items: expected BatchItem values, got {type(item).__name__}")
 
-    async def _next(self) -> BatchItem | None:
+    async def _next(self) -> object:
         try:
             if self._asynchronous is None:
-                return next(self._plain, None)
-            return await anext(self._asynchronous, None)
+                return next(self._plain, END)
+            return await anext(self._asynchronous, END)
         except PhotaError:
             self._ended = True
             raise

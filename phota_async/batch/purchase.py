@@ -110,7 +110,7 @@ class Purchase:
     async def _send(self) -> None:
         """Send it for the first time, or again under its id."""
         try:
-            self._destination = await self._make_destination()
+            self._destination = self._make_destination()
             if self._destination is not None:
                 await self._destination.check(self.request.num_output_images, self.request.output_format)
             if self._owned.is_closing:
@@ -177,7 +177,7 @@ class Purchase:
         from ..sending import finish_job  # noqa: PLC0415 - needs aiohttp
 
         assert self._job is not None  # noqa: S101 - whoever waits has one
-        destination = self._destination = await self._make_destination()
+        destination = self._destination = self._make_destination()
         try:
             return await finish_job(self._client, self._job, self.request, destination, self._deadline)
         except BaseException:
@@ -230,11 +230,11 @@ class Purchase:
             self._job = Job(job_id=record.job_id or "", status=JobStatus(""))
         return kept
 
-    async def _make_destination(self) -> HeldDestination | None:
+    def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
         path = self.target.with_name(self.target.name + ".jpg")
-        return await threads.run(HeldDestination, path, self.request.operation, self._options.exists)
+        return HeldDestination(path, self.request.operation, self._options.exists)
 
     async def _change(self, change: Change) -> None:
         try:

@@ -25,6 +25,7 @@ from ..errors import (
 from ..media.files import Exists
 from ..results import StrPath, to_path
 from .budget import Budget
+from .gate import Gate
 from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
 from .options import Options
 from .plain import PlainBuyer
@@ -55,7 +56,8 @@ class Batch:
     Args:
         client: Makes the calls; its `Limiter` bounds calls at once, beside this batch's bound on items.
         items: `BatchItem` values, from an iterable (pulled on the event loop) or an asynchronous one.
-        max_concurrency: Items begun and not final.
+        max_concurrency: Items begun and not final, at most. A batch begins with 16 and finds out by itself how
+            many the service takes: more while it answers well, half as many when it says 429 or 503.
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
         output: A directory for the pictures, which mirrors the items' keys; an item whose file exists is
             skipped and costs nothing. ``None`` keeps results in memory.
@@ -113,6 +115,7 @@ class Batch:
         self._stopped: PhotaError | None = None
         self._outcomes: deque[Outcome] = deque()
         self._group: TaskGroup | None = None
+        self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
 
     async def __aenter__(self) -> AsyncIterator[Outcome]:
         if self._group is not None:
@@ -123,6 +126,8 @@ class Batch:
         self._workers = self._max_concurrency
         self._buyer = self._make_buyer()
         await self._buyer.open()
+        self._gate = Gate(self._max_concurrency)
+        self._refusals.append(self._gate.refused)
         self._group = await anyio.create_task_group().__aenter__()
         for _ in range(self._max_concurrency):
             self._group.start_soon(self._work)
@@ -133,6 +138,7 @@ class Batch:
     ) -> None:
         assert self._group is not None  # noqa: S101 - entered
         self._group.cancel_scope.cancel()
+        self._refusals.remove(self._gate.refused)
         try:
             await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
         finally:
@@ -143,6 +149,7 @@ class Batch:
         """Return a snapshot of the counters."""
         return BatchStatistics(
             running=self._running,
+            limit=self._gate.limit if self._group else self._max_concurrency,
             waiting=len(self._outcomes),
             done=self._counts["done"],
             failed=self._counts["failed"],
@@ -168,20 +175,32 @@ class Batch:
         """Pull and finish items until there are none, or there is a reason to stop."""
         try:
             while self._stopped is None:
-                item = await self._next_item()
-                if item is None:
+                outcome = await self._carry_out_next()
+                if outcome is None:
                     return
-                self._running += 1
-                try:
-                    outcome = await self._finish(item)
-                finally:
-                    self._running -= 1
                 await self._deliver(outcome)
         finally:
             self._workers -= 1
             self._changed.set()
 
+    async def _carry_out_next(self) -> Outcome | None:
+        """Pull one item once the gate admits it, and finish it; ``None`` when there are no more."""
+        mark, outcome = await self._gate.enter(), None
+        try:
+            item = await self._next_item()
+            if item is not None:
+                self._running += 1
+                try:
+                    outcome = await self._finish(item)
+                finally:
+                    self._running -= 1
+        finally:
+            self._gate.leave(mark, well=outcome is not None and outcome.status == "done")
+        return outcome
+
     async def _next_item(self) -> BatchItem | None:
+        if self._stopped is not None:  # while this worker waited at the gate
+            return None
         try:
             return await self._pull()
         except PhotaError as error:

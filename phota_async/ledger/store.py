@@ -23,8 +23,6 @@ class Ledger:
 
     Usage::
 
-        from phota_async.ledger import Ledger
-
         async with Ledger("photos.sqlite") as ledger:
             batch = Batch(client, items, ledger=ledger, name="summer", output="results")
 

@@ -118,7 +118,10 @@ def _trim(entry: Entry) -> Entry:
 
 
 def merge(under: Exif, over: Exif) -> Exif:
-    """Lay one over the other; where both have a tag, ``over`` wins. What lies under must be texts: they have no order."""
+    """Lay one over the other; where both have a tag, ``over`` wins.
+
+    What lies under must be texts, which read the same in either order of bytes.
+    """
     return Exif(
         order=over.order,
         main={**under.main, **over.main},

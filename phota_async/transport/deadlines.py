@@ -39,7 +39,10 @@ class Deadlines:
 
 
 class Until:
-    """The scope of one call: `TimeoutError` when it is not left in time. It cancels its task as ``asyncio.timeout`` does, and keeps to the same rules."""
+    """The scope of one call: `TimeoutError` when it is not left in time.
+
+    It cancels its task as ``asyncio.timeout`` does, and keeps to the same rules.
+    """
 
     __slots__ = ("_cancelling", "_expired", "_owner", "_task", "when")
 

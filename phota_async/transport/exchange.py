@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import warnings
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -77,6 +77,7 @@ class Transport:
         self.config = config
         self.limiter = limiter
         self.hooks = hooks or None
+        self.refusal_listeners: list[Callable[[], None]] = []  # told of each 429 and 503, in the caller's context
         self.budget = RetryBudget(config.retry)
         self.pools = PoolSet(config, session, allow_private=self.allow_private)
         self.connect_only = aiohttp.ClientTimeout(
@@ -166,6 +167,8 @@ class _Sending(Generic[T]):
 
     _parts: tuple[bytes | Source, ...] | None = None
     _attempt = 0
+    _age = 0.0  # seconds since it was sent for the first time elsewhere
+    _unclear = False  # whether some attempt, here or elsewhere, may have bought something
     _new_key = False
     _refusal: StatusError | None = None
 
@@ -186,7 +189,8 @@ class _Sending(Generic[T]):
         self._first_sent = first_sent  # Unix time, for errors and other processes
         self._first_attempt = self._loop.time()
         self._retries = retries
-        self._unclear = first_sent is not None  # whether some attempt, here or elsewhere, may have bought something
+        if first_sent is not None:
+            self._age, self._unclear = max(0.0, time.time() - first_sent), True
 
     async def run(self, receive: Receive[T], *, validate: bool) -> Reply[T]:
         transport, call, hooks = self._transport, self._call, self._transport.hooks
@@ -296,8 +300,8 @@ class _Sending(Generic[T]):
 
     async def _read(self, response: aiohttp.ClientResponse, receive: Receive[T]) -> Reply[T] | PhotaError:
         status, headers = response.status, response.headers
-        if DEPRECATION in headers:
-            self._transport.note(self._call, headers[DEPRECATION])
+        if date := headers.get(DEPRECATION):
+            self._transport.note(self._call, date)
         request_id = headers.get("X-Request-Id")
         if status not in SUCCESS and not (self._call.may_redirect and status in REDIRECTS):
             self._refusal = error_from(status, headers, b"", self._call)  # if its body never comes
@@ -323,9 +327,10 @@ class _Sending(Generic[T]):
         fault = fault_of(error)
         if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST) and not self._is_not_sent(error):
             self._unclear = True
-        before = 0.0 if self._first_sent is None else max(0.0, time.time() - self._first_sent)
-        age = max(before, self._loop.time() - self._first_attempt)
+        age = self._age + self._loop.time() - self._first_attempt
         if fault is Fault.REFUSED:
+            for tell in self._transport.refusal_listeners:
+                tell()
             asked = getattr(error, "retry_after", None)
             self._limiter.pause(
                 min(MAX_PAUSE, backoff(self._transport.config.retry, self._attempt) if asked is None else asked)
@@ -364,12 +369,8 @@ class _Sending(Generic[T]):
             if isinstance(error, StatusError) and fault_of(error) is None:
                 error.charged = "unknown"
             elif not isinstance(error, ResponseLostError) and self._call.kind == "job":
-                error = ResponseLostError(self._call.route, f"last heard: {error.sentence()}").with_context(
-                    attempts=self._attempt,
-                    request_id=error.request_id,
-                    client_request_id=self._call.client_request_id,
-                    retryable=True,
-                )
+                reason, request_id = f"last heard: {error.sentence()}", error.request_id
+                error = lost(self._call, reason).with_context(attempts=self._attempt, request_id=request_id)
         if isinstance(error, ResponseLostError):
             error.first_sent_at = self._first_sent or time.time() - (self._loop.time() - self._first_attempt)
         return error

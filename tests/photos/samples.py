@@ -5,7 +5,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageCms, ImageDraw
+import pytest
+from PIL import Image, ImageCms, ImageDraw, features
 
 SERIAL, OWNER, MAKER, THUMBNAIL, CAPTION, MOTION, COMMENT, TOWN = (
     b"SERIAL-0042",
@@ -30,6 +31,9 @@ HEIC = Path(__file__).with_name(
     "phone.heic"
 )  # 48 x 64, turned by 6; made with pillow-heif 1.8.1, which we may not ship
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+AVIF = pytest.param(
+    "AVIF", marks=pytest.mark.skipif("avif" not in features.get_supported(), reason="Pillow before 11.3")
+)
 CORNERS = ("red", "green", "blue", "white")  # top left, top right, bottom left, bottom right
 
 XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -89,7 +89,7 @@ def test_a_heic_original(tmp_path: Path) -> None:
     assert exif.get_ifd(0x8825)[1] == "N"
 
 
-@pytest.mark.parametrize("image_format", ["TIFF", "AVIF"])
+@pytest.mark.parametrize("image_format", ["TIFF", samples.AVIF])
 def test_other_originals(image_format: str, tmp_path: Path) -> None:
     path = result(tmp_path)
     exif = Image.Exif()

@@ -2,6 +2,7 @@
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,9 +22,10 @@ def test_a_phones_photo() -> None:
     assert xmp.items_of(xmp.parse(found.xmp)[xmp.RATING]) == ("4",)
 
 
-def test_an_avif() -> None:
+@pytest.mark.parametrize("image_format", [samples.AVIF])
+def test_an_avif(image_format: str) -> None:
     data = samples.encoded(
-        samples.picture(), "AVIF", exif=b"Exif\0\0" + samples.exif(), xmp=samples.XMP, icc_profile=samples.PROFILE
+        samples.picture(), image_format, exif=b"Exif\0\0" + samples.exif(), xmp=samples.XMP, icc_profile=samples.PROFILE
     )
     found = heif.read(data)
     assert (found.xmp, found.profile) == (samples.XMP, samples.PROFILE)

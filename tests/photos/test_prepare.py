@@ -197,7 +197,7 @@ def test_cmyk_keeps_its_pixels_and_its_mark() -> None:
     assert samples.leaks(prepared.data) == []
 
 
-@pytest.mark.parametrize("image_format", ["TIFF", "AVIF"])
+@pytest.mark.parametrize("image_format", ["TIFF", samples.AVIF])
 @pytest.mark.parametrize("turned", [1, 6, 8])
 def test_other_formats_become_jpeg(image_format: str, turned: int) -> None:
     exif = b"Exif\0\0" + samples.exif(turned)

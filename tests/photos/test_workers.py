@@ -409,7 +409,14 @@ asyncio.run(main())
 def test_a_script_without_a_guard_is_not_run_again(large: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(UNGUARDED)
-    told = subprocess.run([sys.executable, str(script), str(large)], check=True, capture_output=True, text=True)
+    package = Path(process.__file__).parents[2]
+    told = subprocess.run(
+        [sys.executable, str(script), str(large)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(package)},
+    )
     assert told.stdout == f"paying\n{UPRIGHT}\n"
     assert told.stderr == ""
 

@@ -52,8 +52,12 @@ class FakeService:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         times: int | bool = True,
+        error: Exception | None = None,
     ) -> None:
-        """Answer a call; answers to the same call are given in order when ``times`` is a number."""
+        """Answer a call, or break it with ``error`` once it is sent.
+
+        Answers to the same call are given in order when ``times`` is a number.
+        """
         content = msgspec.json.encode(payload) if body is None else body
 
         async def note(url: URL, **request: Any) -> CallbackResult:
@@ -71,7 +75,7 @@ class FakeService:
             return CallbackResult(status=status, body=content, headers=dict(headers or {}))
 
         url = path if path.startswith("http") else BASE_URL + path
-        self._mocked.add(URL(url, encoded=True), method=method, callback=note, repeat=times)
+        self._mocked.add(URL(url, encoded=True), method=method, callback=note, repeat=times, exception=error)
 
     @property
     def calls(self) -> int:
