@@ -15,8 +15,14 @@ HEAD = b"\xff\xd8\xff\xe0"  # of a JPEG: the client looks at the first bytes
 PIECE = 2**18  # bytes handed to a socket at once
 STATUS = msgspec.json.encode(
     {
-        **{"profile_id": "p-1", "status": "IN_PROGRESS", "message": "training", "tag": "family"},
-        **{"id": "p-1", "object": "model", "created": 1, "owned_by": "somebody"},  # what openai looks for
+        "profile_id": "p-1",
+        "status": "IN_PROGRESS",
+        "message": "training",
+        "tag": "family",
+        "id": "p-1",
+        "object": "model",
+        "created": 1,
+        "owned_by": "somebody",  # what openai looks for
     }
 )
 AROUND = {  # shape: before, between and after the pictures

@@ -58,12 +58,8 @@ def table(results: Results) -> str:
             lines.append((f"{case.name} ({row.rounds} rounds)", *HEADINGS[1:]))
         lines.append(row.cells())
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    shown = [
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines
-    ]
-    failures = [
-        f"  {case} {name} failed: {why.splitlines()[-1]}" for (case, name), why in results.failures.items()
-    ]
+    shown = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
+    failures = [f"  {case} {name} failed: {why.splitlines()[-1]}" for (case, name), why in results.failures.items()]
     title = f"{results.scenario.name}: {results.scenario.about}"
     return "\n".join([title, *shown, *failures, *map(_verdict, *zip(*reached(results), strict=True))])
 

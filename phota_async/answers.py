@@ -89,22 +89,29 @@ def read_job(data: Mapping[str, Any], *, job_id: str | None = None, client_reque
         job_id: The id that was asked for, used when the body does not repeat it.
         client_request_id: The id that was submitted, likewise.
     """
-    own_id = next((data[key] for key in ("job_id", "id") if isinstance(data.get(key), str) and data[key]), job_id)
-    if own_id is None:
-        raise DecodeError("expected a job with a job_id, got none")
+    own_id = next((str(data[key]) for key in ("job_id", "id") if is_id(data.get(key))), job_id)
+    answer = _finished_answer(data)
+    if own_id is None and answer is None:
+        failure = DecodeError("expected a job with a job_id, got none")
+        raise failure.with_context(is_final=True)  # it was taken: sending it again might buy it again
     word = data.get("status")
     status = JobStatus(word if isinstance(word, str) else "")
     error, code = _failure(data, status)
     echoed = data.get("client_request_id")
     return Job(
-        job_id=own_id,
+        job_id=own_id or "",
         status=status,
         client_request_id=echoed if isinstance(echoed, str) else client_request_id,
-        answer=_finished_answer(data),
+        answer=answer,
         error=error,
         error_code=code,
         raw=data,
     )
+
+
+def is_id(value: object) -> bool:
+    """Whether a value can be an id: a text, or a whole number."""
+    return (isinstance(value, str) and bool(value)) or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def read_profile(data: Any, *, profile_id: str | None = None) -> Profile:

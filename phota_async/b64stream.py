@@ -34,7 +34,7 @@ WINDOW = 256  # bytes of a string that are searched at a time
 FILL = (b"", b"A==", b"==", b"=")  # makes a group of four of 0 to 3 characters over
 WHITESPACE = b" \t\n\r\v\f"
 
-STRUCTURE = re.compile(rb'["{}\[\]:]')
+STRUCTURE = re.compile(rb'"(?:[^"\\]{0,64}")?|[{}\[\]:]')  # short plain strings as a whole: most keys are such
 BETWEEN_IMAGES = re.compile(rb"[ \t\n\r,nul]*")  # that "nul" spells null is for msgspec to check
 PREFIX = re.compile(rb"data:[ !#-+\--\[\]-~]{0,87};base64,")  # printable ASCII but comma, quote, backslash
 COMMA = re.compile(rb",|\\u002[cC]")
@@ -89,7 +89,8 @@ class AnswerScanner:
         self._cuts = [(0, 0)]  # (in the skeleton, in the document): the same place, after each image
         self._depth = 0
         self._key_depth = 1  # the last level whose keys matter: 2 in an envelope
-        self._last_string = slice(0, 0)  # of the skeleton, without quotes
+        self._string_start = 0  # in the skeleton, behind the quote
+        self._last = b""  # string: a key, when a colon follows
         self._key = b""  # of the next value, where it matters
         # The image at work.
         self._index = 0
@@ -131,19 +132,26 @@ class AnswerScanner:
         return skeleton
 
     def _outside(self, chunk: bytes, at: int) -> int:
-        found = STRUCTURE.search(chunk, at)
-        end = found.end() if found else len(chunk)
+        """Pass over what is no image, and keep it in one piece: a step for each mark would cost more than decoding."""
+        end = len(chunk)
+        for found in STRUCTURE.finditer(chunk, at):
+            match found[0]:
+                case b":":
+                    self._key = self._last if self._depth <= self._key_depth else b""
+                case b'"':  # of a string that is long, has escapes, or is cut by the chunk's end
+                    self._state = AnswerScanner._string
+                case b"[" | b"{" as bracket:
+                    self._check_depth(chunk, at, found.end())
+                    self._open(bracket)
+                case b"]" | b"}":
+                    self._depth -= 1
+                case plain_string:
+                    self._last = plain_string[1:-1]
+            if self._state is not AnswerScanner._outside:
+                end = found.end()
+                break
         self._keep(chunk, at, end)
-        match found[0] if found else b"":
-            case b'"':
-                self._last_string = slice(len(self._skeleton), None)
-                self._state = AnswerScanner._string
-            case b":" if self._depth <= self._key_depth:
-                self._key = _plain(self._skeleton[self._last_string])
-            case b"[" | b"{" as bracket:
-                self._open(bracket, end - 1)
-            case b"]" | b"}":
-                self._depth -= 1
+        self._string_start = len(self._skeleton)
         return end
 
     def _string(self, chunk: bytes, at: int) -> int:
@@ -152,8 +160,8 @@ class AnswerScanner:
         size = masked.find(b'"') + 1 or len(masked)
         self._keep(chunk, at, at + size)
         if masked[size - 1] == ord('"'):
-            start = self._last_string.start
-            self._last_string = slice(start, min(len(self._skeleton) - 1, start + MAX_KEY + 1))
+            end = min(len(self._skeleton) - 1, self._string_start + MAX_KEY + 1)
+            self._last = _plain(self._skeleton[self._string_start : end])
             self._state = AnswerScanner._outside
         elif masked[size - 1] == ord("\\"):
             self._state = AnswerScanner._escaped
@@ -252,9 +260,12 @@ class AnswerScanner:
             self._fail(f"at most {self._max_skeleton} bytes beside the images", "more", start + room)
         self._skeleton += chunk[start:end]
 
-    def _open(self, bracket: bytes, at: int) -> None:
+    def _check_depth(self, chunk: bytes, start: int, end: int) -> None:
         if self._depth == MAX_DEPTH:
-            self._fail(f"at most {MAX_DEPTH} levels of nesting", "more", at)
+            self._keep(chunk, start, end)  # if that is too much, it was so earlier
+            self._fail(f"at most {MAX_DEPTH} levels of nesting", "more", end - 1)
+
+    def _open(self, bracket: bytes) -> None:
         if bracket == b"[" and self._key == b"images":
             self._state = AnswerScanner._entries
         if self._depth == 1:

@@ -2,12 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from .config import ClientConfig, KeySource, Mode, find_base_url, find_key, is_number
+from .config import ClientConfig, KeySource, Mode, expect, find_base_url, find_key, is_number
 from .errors import ConfigError
 from .events import Hook, Hooks
 from .jobs import Jobs
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .media.download import Downloader
 
 Images = ImageInput | Sequence[ImageInput]
+Way = Callable[..., Awaitable[ImageResult]]
+"""Carries a request out, held open or as a job."""
 
 
 class PhotaClient:
@@ -48,7 +50,7 @@ class PhotaClient:
         session: An aiohttp session of yours for API calls. It is never closed and its headers stay untouched.
             Its pool decides how long idle connections are kept: see the README on what that weakens.
         limiter: The brake; share one between clients of the same account.
-        hooks: Callables that are told events; see `phota_async.events`.
+        hooks: Callables, none of them asynchronous, that are told events; see `phota_async.events`.
 
     Raises:
         ConfigError: There is no key, or a setting cannot work.
@@ -63,12 +65,14 @@ class PhotaClient:
         config: ClientConfig | None = None,
         session: "aiohttp.ClientSession | None" = None,
         limiter: Limiter | None = None,
-        hooks: Iterable[Hook] = (),
+        hooks: Iterable[Hook] | None = (),
     ) -> None:
-        from .transport.exchange import Transport  # noqa: PLC0415 - aiohttp is imported here, not with the package
+        from .sending import send_as_job, send_sync  # noqa: PLC0415 - aiohttp is imported here, not with the package
+        from .transport.exchange import Transport  # noqa: PLC0415
 
-        if config is not None and not isinstance(config, ClientConfig):
-            raise ConfigError(f"config: expected a ClientConfig, got {type(config).__name__}")
+        expect(config is None or isinstance(config, ClientConfig), "config", "a ClientConfig", config)
+        expect(limiter is None or isinstance(limiter, Limiter), "limiter", "a Limiter", limiter)
+        expect(session is None or _is_session(session), "session", "an aiohttp.ClientSession", session)
         self.config = config or ClientConfig()
         self.limiter = limiter or Limiter()
         self.base_url = find_base_url(base_url)
@@ -80,6 +84,7 @@ class PhotaClient:
             session=session,
             hooks=Hooks(hooks),
         )
+        self._ways: Mapping[str, Way] = {"sync": send_sync, "job": send_as_job}
         self._downloader: Downloader | None = None
         self._closed = False
         self.profiles = Profiles(self)
@@ -87,7 +92,7 @@ class PhotaClient:
         self.webhooks = Webhooks(self)
 
     async def __aenter__(self) -> Self:
-        self._check_open()
+        self._closed = False  # a client may be entered again, on another loop
         return self
 
     async def __aexit__(
@@ -154,9 +159,9 @@ class PhotaClient:
         Source: https://docs.photalabs.com/api/studio/edit
         """
         request = EditRequest(
-            images=images,  # type: ignore[arg-type]  # the struct makes a tuple of it
+            images=images,  # type: ignore[arg-type]  # a single photo is taken too
             prompt=prompt,
-            profile_ids=profile_ids,  # type: ignore[arg-type]
+            profile_ids=profile_ids,
             num_output_images=num_output_images,
             aspect_ratio=aspect_ratio,
             resolution=resolution,
@@ -279,7 +284,7 @@ class PhotaClient:
         request = EnhanceRequest(
             image=image,
             prompt=prompt,
-            profile_ids=profile_ids,  # type: ignore[arg-type]
+            profile_ids=profile_ids,
             num_output_images=num_output_images,
             output_format=output_format,
             response_mode=response_mode,
@@ -331,7 +336,7 @@ class PhotaClient:
             input_image=input_image,
             reference_image=reference_image,
             prompt=prompt,
-            profile_ids=profile_ids,  # type: ignore[arg-type]
+            profile_ids=profile_ids,
             num_output_images=num_output_images,
             output_format=output_format,
             response_mode=response_mode,
@@ -369,8 +374,6 @@ class PhotaClient:
         Raises:
             PhotaError: As `edit`.
         """
-        from .sending import send_as_job, send_sync  # noqa: PLC0415 - needs aiohttp, which the client has imported
-
         self._check_open()
         check_kind(request)
         if validate:
@@ -380,8 +383,7 @@ class PhotaClient:
             fail("mode", '"sync" or "job"', chosen)
         deadline = self._deadline(timeout)
         destination = await _prepare(save_to, request, exists, hashed=hashed)
-        how = send_as_job if chosen == "job" else send_sync
-        return await how(self, request, destination, deadline, validate=validate)
+        return await self._ways[chosen](self, request, destination, deadline, validate=validate)
 
     def __repr__(self) -> str:
         state = " closed" if self._closed else ""
@@ -413,6 +415,11 @@ class PhotaClient:
         if not is_number(seconds) or not 0 < seconds < math.inf:  # aiohttp cannot wait for ever
             fail("timeout", "more than 0 seconds", timeout)
         return asyncio.get_running_loop().time() + seconds
+
+
+def _is_session(session: object) -> bool:
+    """Whether it has what is used of an aiohttp session; a double of one will do."""
+    return not isinstance(session, type) and hasattr(session, "request") and hasattr(session, "closed")
 
 
 def check_kind(request: object) -> None:

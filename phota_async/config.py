@@ -25,6 +25,12 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def expect(holds: object, name: str, expected: str, got: object) -> None:
+    """Raise the `ConfigError` that says expected and got, unless it holds. Only the kind of a value is shown."""
+    if not holds:
+        raise ConfigError(f"{name}: expected {expected}, got {type(got).__name__}")
+
+
 def _at_least(value: float, least: float, name: str) -> None:
     if not is_number(value) or not value >= least:  # also refuses NaN
         raise ConfigError(f"{name}: expected {least} or more, got {value!r}")
@@ -108,7 +114,19 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
                 value = getattr(self, name)
                 if not is_number(value) or not 0 < value < math.inf:  # aiohttp cannot wait for ever
                     raise ConfigError(f"{name}: expected more than 0, got {value!r}")
+        expect(isinstance(self.retry, RetryPolicy), "retry", "a RetryPolicy", self.retry)
+        expect(self.proxy is None or _is_proxy(self.proxy), "proxy", "http(s)://host:port or None", self.proxy)
+        is_context = self.ssl_context is None or isinstance(self.ssl_context, ssl.SSLContext)
+        expect(is_context, "ssl_context", "an ssl.SSLContext or None", self.ssl_context)
+        is_choice = self.allow_private_downloads in (None, False, True)
+        expect(is_choice, "allow_private_downloads", "True, False or None", self.allow_private_downloads)
+        self._check_headers()
+
+    def _check_headers(self) -> None:
+        expect(isinstance(self.headers, Mapping), "headers", "a mapping of names to texts", self.headers)
         for name, text in self.headers.items():
+            for each in (name, text):
+                expect(isinstance(each, str), "headers", "a str for each name and text", each)
             if name.lower() == "x-api-key" or not (name + text).isprintable() or not (name + text).isascii():
                 raise ConfigError(f"headers: expected plain text and not the key, got {name[:40]!r}")
 
@@ -203,6 +221,14 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name, such as 127.example.com
+        return False
+
+
+def _is_proxy(address: object) -> bool:
+    try:
+        parts = urlsplit(address) if isinstance(address, str) else urlsplit("")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
         return False
 
 

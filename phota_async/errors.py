@@ -192,6 +192,8 @@ class DecodeError(TransportError):
 
     is_cut: bool = False
     """Whether the answer ends too soon, rather than being wrong."""
+    is_final: bool = False
+    """Whether the answer came whole, so that asking again would not make it another one."""
 
     def __init__(self, reason: str, offset: int | None = None, /) -> None:
         super().__init__(reason, offset)
@@ -258,6 +260,8 @@ class NotFoundError(StatusError):
     """There is no such profile, job or picture for this account (404)."""
 
     hint = "check the id; jobs and links expire, and a profile's picture may not exist before it is READY"
+    is_after_loss: bool = False
+    """Whether an earlier attempt of the same call may have been carried out, since its answer was lost."""
 
 
 class ConflictError(StatusError):
@@ -337,6 +341,8 @@ class DownloadError(PhotaError):
 
     status: int | None = None
     """HTTP status of the refused download, or ``None``."""
+    result: Any = None
+    """The `ImageResult` whose pictures could not all be fetched, with its links; ``None`` where there is none."""
     is_full: bool = False
     """Whether the disk, or its owner's share of it, is full."""
 

@@ -4,10 +4,13 @@ A hook is any callable that takes an event. It must be quick, since it runs on t
 is logged and never breaks a call.
 """
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable
 
 import msgspec
+
+from .errors import ConfigError
 
 logger = logging.getLogger("phota_async")
 
@@ -89,8 +92,17 @@ Hook = Callable[[Event], object]
 class Hooks:
     """The client's hooks: ``hooks(event)`` tells them all."""
 
-    def __init__(self, hooks: Iterable[Hook] = ()) -> None:
-        self._hooks = tuple(hooks)
+    def __init__(self, hooks: Iterable[Hook] | None = ()) -> None:
+        if hooks is not None and not isinstance(hooks, Iterable):
+            raise ConfigError(f"hooks: expected a list of callables, got {type(hooks).__name__}")
+        self._hooks = tuple(hooks or ())
+        for hook in self._hooks:
+            if not callable(hook):
+                raise ConfigError(f"hooks: expected a list of callables, got {type(hook).__name__} in it")
+            if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(type(hook).__call__):
+                raise ConfigError("hooks: expected plain functions, got an asynchronous one").with_context(
+                    hint="nobody would await it: let it put events into a queue, or start a task"
+                )
 
     def __bool__(self) -> bool:
         return bool(self._hooks)

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from .answers import read_job
 from .errors import JobFailedError, PhotaError, ResponseLostError
 from .events import JobChanged
 from .media.files import Exists
 from .models import Job, JobStatus
+from .pricing import named_subjects
 from .protocol import image_call, job_call
 from .requests import AnyRequest
 from .results import ImageResult, StrPath, to_path
@@ -130,26 +132,34 @@ class Jobs:
 
         client = self._client
         deadline = client._deadline(timeout)  # noqa: SLF001
-        job = await self._until_done(_id_of(job_id), deadline, interval)
-        result = result_of(client, job)
+        destination = None
         if save_to is not None:
             from .media.destination import make_destination  # noqa: PLC0415
 
             destination = make_destination(to_path(save_to), "image", exists)
+            await destination.check(1, "jpg")  # before the wait, which may be long
+        given = job_id if isinstance(job_id, Job) else None
+        if given is None or not given.is_done:
+            job = await self._until_done(_id_of(job_id), deadline, interval)
+        else:
+            job = given
+        result = result_of(client, replace(job, expected=given.expected) if given else job)
+        if destination is not None:
             await _fetch(client, result, None, destination, deadline)
         return result
 
-    def watch(self, job_ids: Iterable[str | Job], *, interval: float | None = None) -> Watch[Job, JobChange]:
+    def watch(
+        self, job_ids: str | Job | Iterable[str | Job], *, interval: float | None = None
+    ) -> Watch[Job, JobChange]:
         """Follow many jobs; see `Watch`.
 
         Args:
-            job_ids: Their ids; one id may stand alone.
+            job_ids: Their ids, or the jobs themselves; a single one may stand alone.
             interval: Seconds between two looks at one job; ``None`` begins with the config's 2 s and slows
                 down to 15 s.
         """
         pace = self._pace(interval)
-        keys = (job_ids,) if isinstance(job_ids, str) else tuple(_id_of(each) for each in job_ids)
-        return Watch(keys, self._look, lambda: pace, self._to_change, lambda job: job.is_terminal)
+        return Watch(job_ids, self._look, lambda: pace, self._to_change, lambda job: job.is_terminal)
 
     async def _submit_resumable(self, request: AnyRequest, **how: Any) -> Job:
         """Submit, and let a lost answer's error submit the same again."""
@@ -181,12 +191,13 @@ class Jobs:
         call = image_call(request, job=True, callback_url=callback_url, client_request_id=client_request_id)
 
         async def receive(response: "aiohttp.ClientResponse") -> Job:
-            return read_job(await transport.read_json(response), client_request_id=client_request_id)
+            job = read_job(await transport.read_json(response), client_request_id=client_request_id)
+            return replace(job, expected=named_subjects(request))
 
         transport = self._client._transport  # noqa: SLF001
         self._client._check_open()  # noqa: SLF001
         sent = await transport.send(call, receive, deadline=deadline, validate=validate, first_sent=first_sent_at)
-        return sent.value
+        return _marked(sent.value, sent.request_id)
 
     async def _until_done(self, job_id: str, deadline: float, interval: float | None = None) -> Job:
         follower = Follower(job_id, self._look, self._pace(interval))
@@ -207,7 +218,7 @@ class Jobs:
             return read_job(await transport.read_json(response), job_id=job_id)
 
         reply = await transport.send(job_call(job_id), receive, retries=retries)
-        return reply.value, reply.retry_after
+        return _marked(reply.value, reply.request_id), reply.retry_after
 
     def _to_change(self, job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:
         before, now = previous.status if previous else None, job.status if job else None
@@ -224,8 +235,13 @@ def _id_of(job: str | Job) -> str:
 def failure_of(job: Job) -> PhotaError:
     """Return the error for a job that ended without a result."""
     error = JobFailedError(job.job_id, str(job.status) or "failed", job.error or "", job.error_code)
-    request_id = job.raw.get("request_id")
-    return error.with_context(request_id=request_id if isinstance(request_id, str) else None)
+    return error.with_context(request_id=job.request_id)
+
+
+def _marked(job: Job, request_id: str | None) -> Job:
+    """Note the exchange's mark, of which the body's goes before the header's."""
+    told = job.raw.get("request_id")
+    return replace(job, request_id=told if isinstance(told, str) and told else request_id)
 
 
 def _new_id() -> str:

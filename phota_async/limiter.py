@@ -16,6 +16,7 @@ from .errors import ConfigError
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
+MOST_IN_A_ROW = 8  # paid calls that go before a waiting free one: a status must come through in the end
 PAID, FREE = 0, 1  # priorities: a poll never goes before a call that waits to be paid for
 
 
@@ -66,6 +67,8 @@ class Limiter:
                 continue
             if not is_number(value) or not value > 0:
                 raise ConfigError(f"{name}: expected more than 0, got {value!r}")
+            if name != "rate" and not isinstance(value, int):
+                raise ConfigError(f"{name}: expected a whole number, got {value!r}")
         self.max_concurrency = max_concurrency
         self.rate = rate
         self.max_bytes = max_bytes
@@ -75,6 +78,7 @@ class Limiter:
     def _reset(self) -> None:
         """Begin with nobody running or waiting: a forked child knows none of its parent's calls."""
         self._running = 0
+        self._paid_in_a_row = 0  # places that went past waiting free calls
         self._bytes = 0
         self._queues: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
         self._byte_queue: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -99,10 +103,13 @@ class Limiter:
 
     def release(self) -> None:
         """Give a place back; it goes straight to whoever waits longest."""
-        for queue in self._queues:
+        paid, free = self._queues
+        turn = (free, paid) if self._paid_in_a_row >= MOST_IN_A_ROW else (paid, free)
+        for queue in turn:
             while queue:
                 waiter = queue.popleft()
                 if not waiter.done():
+                    self._paid_in_a_row = self._paid_in_a_row + 1 if queue is paid and free else 0
                     waiter.set_result(None)
                     return
         self._running -= 1

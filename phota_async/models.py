@@ -128,6 +128,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """An asynchronous image call on the service's side."""
 
     job_id: str
+    """``""`` where the service finished at once and gave none: the answer is there already."""
     status: JobStatus
     client_request_id: str | None = None
     """The id that makes it safe to submit the same request again, where it is known."""
@@ -136,6 +137,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     """The service's reason for a failure; ``None`` when there is none."""
     error_code: str | None = None
+    expected: tuple[str, ...] = ()
+    """Profile ids that the request named, where this job was submitted here."""
+    request_id: str | None = None
+    """The service's mark of the exchange that told this."""
     raw: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """The service's body as it came. It may hold signed links: keep it out of logs."""
 

@@ -7,12 +7,23 @@ Source: https://docs.photalabs.com/release-notes (v0.5.0, v0.6.0)
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
 from .requests import AnyRequest
+from .validation import fail
 
 NAMED = "[["  # a prompt names trained subjects as [[profile_id]]
+
+
+class Holder(Protocol):
+    """Holds a request: an item of a batch."""
+
+    @property
+    def request(self) -> AnyRequest:
+        """What would be sent."""
+        ...
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -50,22 +61,28 @@ PUBLISHED = PriceTable(
 
 
 def estimate(
-    requests: AnyRequest | Iterable[AnyRequest],
+    requests: AnyRequest | Holder | Iterable[AnyRequest | Holder],
     *,
     prices: PriceTable = PUBLISHED,
 ) -> tuple[Decimal, Decimal] | tuple[None, None]:
     """Say what requests will cost, without sending anything.
 
     Args:
-        requests: One request, or many.
+        requests: One request or item of a batch, or many.
         prices: The table; yours, where you know prices that are not published.
 
     Returns:
         Low and high in US dollars: without and with every named subject recognised. ``(None, None)`` when the
         price of any of them is not known.
+
+    Raises:
+        InputError: Something is no request.
     """
     low = high = Decimal(0)
-    for request in requests if isinstance(requests, Iterable) else (requests,):
+    for each in requests if isinstance(requests, Iterable) else (requests,):
+        request = getattr(each, "request", each)
+        if not isinstance(request, AnyRequest):
+            fail("requests", "requests or items of a batch", request)
         price = prices.price(request)
         if price is None:
             return None, None
@@ -85,14 +102,19 @@ def spent(request: AnyRequest, counts: Mapping[str, int], images: int, prices: P
 
 def names_subjects(request: AnyRequest) -> bool:
     """Whether a request names any profile, as an id or in its prompt."""
-    return bool(getattr(request, "profile_ids", ())) or NAMED in (request.prompt or "")
+    return bool(getattr(request, "profile_ids", ())) or NAMED in _prompt(request)
 
 
 def named_subjects(request: AnyRequest) -> tuple[str, ...]:
     """Return the profile ids a request names, in order, each once."""
-    found = list(getattr(request, "profile_ids", ()))
-    for piece in (request.prompt or "").split(NAMED)[1:]:
+    found = [each for each in getattr(request, "profile_ids", ()) if isinstance(each, str)]
+    for piece in _prompt(request).split(NAMED)[1:]:
         name, end, _ = piece.partition("]]")
         if end and name.strip():
             found.append(name.strip())
     return tuple(dict.fromkeys(found))
+
+
+def _prompt(request: AnyRequest) -> str:
+    """Return the prompt; a request that was not validated may hold anything there."""
+    return request.prompt if isinstance(request.prompt, str) else ""

@@ -16,7 +16,7 @@ from .models import Profile, ProfileStatus
 from .protocol import Call, create_profile_call, list_profiles_call, profile_call
 from .results import OutputImage
 from .validation import check_tag, check_training, fail
-from .watch import Follower, Watch, follow_one, steady
+from .watch import Follower, Pace, Watch, follow_one, steady
 
 if TYPE_CHECKING:
     import aiohttp
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WAIT = 3600.0  # seconds; a training takes about 20 minutes: https://docs.photalabs.com/guides/profiles
-INTERVAL = 15.0  # seconds; the guide says 10 to 30
+LOOK_FIRST = "the profile may exist: look with profiles.list(tag=...) before creating it again"
 MAX_REDIRECTS = 3
 FIRST_REDIRECT, LAST_REDIRECT = 300, 399
 
@@ -77,18 +77,25 @@ class Profiles:
 
         Raises:
             ResponseLostError: It may exist and be charged: look with ``list(tag=...)`` first.
+            DecodeError: It was created, and the answer does not say as what: look in the same way.
             BadRequestError: No subject was found in the photos (400).
 
         Source: https://docs.photalabs.com/api/profiles/add-profile
         """
-        urls = _check_urls(image_urls)
+        urls = _to_urls(image_urls)
         if validate:
             check_training(urls, training_tier)
             if tag is not None:
                 check_tag(tag)
+        _check_texts(urls)
         call = create_profile_call(urls, tag=tag, training_tier=training_tier)
         deadline = self._client._deadline(timeout)  # noqa: SLF001 - one package
-        return await self._json(call, read_profile_id, deadline)
+        try:
+            return await self._json(call, read_profile_id, deadline)
+        except DecodeError as error:
+            if error.charged == "unknown":
+                error.hint = LOOK_FIRST
+            raise
 
     async def list(self, tag: str | None = None) -> "list[Profile]":
         """Return all profiles of the account, or those with a tag.
@@ -110,28 +117,36 @@ class Profiles:
         profile, _ = await self._look(profile_id, retries=True)
         return profile
 
-    async def wait(self, profile_id: str, *, timeout: float = WAIT, interval: float = INTERVAL) -> Profile:
+    async def wait(self, profile_id: str, *, timeout: float = WAIT, interval: float | None = None) -> Profile:
         """Wait until a profile is READY. Cancelling the wait never stops the training.
 
         Args:
             profile_id: The profile.
             timeout: Seconds.
-            interval: Seconds between two looks; any positive number is honoured.
+            interval: Seconds between two looks; any positive number is honoured. ``None`` uses the config's
+                ``profile_interval``, 15 s.
 
         Raises:
             TrainingError: It ended in ERROR or INACTIVE.
             DeadlineError: It is not READY in time; wait again.
         """
         deadline = self._client._deadline(timeout)  # noqa: SLF001
-        follower = Follower(profile_id, self._look, steady(interval))
+        follower = Follower(profile_id, self._look, self._pace(interval))
         profile = await follow_one(follower, _is_done, deadline, f"profile {profile_id}")
         if profile.status.is_failure:
             raise TrainingError(profile.profile_id, str(profile.status), profile.message)
         return profile
 
-    def watch(self, profile_ids: Iterable[str], *, interval: float = INTERVAL) -> Watch[Profile, ProfileChange]:
-        """Follow many profiles; see `Watch`. Any positive ``interval`` in seconds is honoured."""
-        pace = steady(interval)
+    def watch(
+        self, profile_ids: str | Iterable[str], *, interval: float | None = None
+    ) -> Watch[Profile, ProfileChange]:
+        """Follow many profiles; see `Watch`.
+
+        Args:
+            profile_ids: Their ids; a single one may stand alone.
+            interval: Seconds between two looks at one profile, as in `wait`.
+        """
+        pace = self._pace(interval)
         return Watch(profile_ids, self._look, lambda: pace, self._to_change, _is_done)
 
     async def picture(self, profile_id: str) -> OutputImage:
@@ -155,10 +170,14 @@ class Profiles:
         raise StatusError(FIRST_REDIRECT, f"expected at most {MAX_REDIRECTS} redirects, got more")
 
     async def delete(self, profile_id: str) -> None:
-        """Delete a profile with all its data, for good. A profile that is gone already is a success.
+        """Delete a profile with all its data, for good.
+
+        A 404 is a success only after an attempt whose answer was lost (a broken connection, silence, a 5xx
+        other than 503): that attempt may have deleted it. A 429, a 503 or a connection that was never made
+        deleted nothing.
 
         Raises:
-            NotFoundError: There was no such profile at the first try.
+            NotFoundError: There was no such profile before this call.
 
         Source: https://docs.photalabs.com/api/profiles/delete-profile
         """
@@ -167,8 +186,11 @@ class Profiles:
         try:
             await self._send(profile_call(profile_id, method="DELETE"), read_beginning)
         except NotFoundError as error:
-            if error.attempts <= 1:  # later, an earlier attempt did it and its answer was lost
+            if not error.is_after_loss:
                 raise
+
+    def _pace(self, interval: float | None) -> Pace:
+        return steady(self._client.config.profile_interval if interval is None else interval)
 
     async def _look(self, profile_id: str, *, retries: bool = False) -> tuple[Profile, float | None]:
         self._client._check_open()  # noqa: SLF001
@@ -223,7 +245,14 @@ def _is_done(profile: Profile) -> bool:
     return profile.status.is_terminal
 
 
-def _check_urls(image_urls: object) -> tuple[str, ...]:
+def _to_urls(image_urls: object) -> tuple[Any, ...]:
     if isinstance(image_urls, (str, bytes)) or not isinstance(image_urls, Iterable):
-        fail("image_urls", "a list of links", type(image_urls))
+        fail("image_urls", "a list of links", image_urls)
     return tuple(image_urls)
+
+
+def _check_texts(urls: tuple[object, ...]) -> None:
+    """Raise `InputError` for what no validation could make a link."""
+    for url in urls:
+        if not isinstance(url, str):
+            fail("image_urls", "links, each a str", url)

@@ -1,7 +1,7 @@
 """The four image requests as values: built once, then sent, submitted as a job, batched or stored."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 import msgspec
@@ -78,11 +78,11 @@ class EditRequest(SizedRequest, frozen=True, tag_field="operation", tag="edit"):
     operation: ClassVar[str] = "edit"
     photos: ClassVar[tuple[str, ...]] = ("images",)
 
-    images: tuple[Any, ...]
+    images: Sequence[Any]
     """1 to 10 photos; a single one need not be a list."""
     prompt: str = ""
     """The change in words; ``[[profile_id]]`` names a trained subject."""
-    profile_ids: tuple[str, ...] = ()
+    profile_ids: Sequence[str] = ()
     """Candidate profiles of the end user. Fewer candidates match better."""
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ class EnhanceRequest(ImageRequest, frozen=True, tag_field="operation", tag="enha
     """The photo."""
     prompt: str | None = None
     """A wish in words; ``None`` leaves it out."""
-    profile_ids: tuple[str, ...] = ()
+    profile_ids: Sequence[str] = ()
     """Candidate profiles of the end user."""
 
     def __post_init__(self) -> None:
@@ -131,7 +131,7 @@ class RemixRequest(ImageRequest, frozen=True, tag_field="operation", tag="remix"
     """The photo whose look is taken."""
     prompt: str | None = None
     """A wish in words; ``None`` leaves it out."""
-    profile_ids: tuple[str, ...] = ()
+    profile_ids: Sequence[str] = ()
     """Candidate profiles of the end user."""
 
     def __post_init__(self) -> None:
@@ -144,7 +144,7 @@ AnyRequest = EditRequest | GenerateRequest | EnhanceRequest | RemixRequest
 def images_of(request: AnyRequest) -> tuple[Any, ...]:
     """Return the request's photos in the order they are sent."""
     if isinstance(request, EditRequest):
-        return request.images
+        return tuple(request.images)
     return tuple(getattr(request, name) for name in request.photos)
 
 

@@ -1,7 +1,7 @@
 """What image calls return: pictures in memory, on disk or behind a link, and who was recognised in them."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from .media.files import Exists, check_exists, write_file
 from .media.formats import file_name, sniff
 from .media.sinks import FileSink, MemorySink, Sink, first_bytes
 from .models import KnownSubjects
+from .validation import fail
 
 StrPath = str | os.PathLike[str]
 Fetch = Callable[["OutputImage", Sink], Awaitable[None]]
@@ -68,12 +69,14 @@ class OutputImage:
         """Return the picture's bytes, from memory, from disk, or downloaded and kept.
 
         Raises:
+            InputError: The saved file cannot be read, and there is no link to fall back to.
             DownloadError: The link is broken or has expired.
         """
         if self.data is not None:
             return self.data
-        if self.path is not None:
-            return await threads.run(_read_file, self.path)
+        saved = await self._saved()
+        if saved:
+            return saved[0]
         await self.load()
         return self.data or b""
 
@@ -110,13 +113,26 @@ class OutputImage:
         """
         check_exists(exists)
         target = to_path(path)
-        if not self._pieces and self.path is None:
+        await threads.run(_check_file_path, target)
+        pieces = self._pieces or await self._saved()
+        if not pieces:
             self.path = await self._download_to(target, exists)
             return self.path
-        pieces = self._pieces or (await self.read(),)
         target = target.with_name(file_name(target.name, sniff(first_bytes(pieces))))
         self.path = await threads.run(write_file, target, pieces, exists)
         return self.path
+
+    async def _saved(self) -> tuple[bytes, ...]:
+        """Return the saved file's bytes; nothing when it is only a link, or a link again since its file is gone."""
+        if self.path is None:
+            return ()
+        try:
+            return (await threads.run(_read_file, self.path),)
+        except FileNotFoundError as error:
+            if self.url is None or self._fetch is None:
+                raise InputError(f"{self.path}: {error.strerror}") from None
+            self.path = None
+            return ()
 
     async def _download_to(self, target: Path, exists: Exists) -> Path:
         sink = FileSink(target.parent, target.name)
@@ -193,14 +209,22 @@ class ImageResult:
             expected: The ids to look for; ``None`` takes those that the request named.
         """
         wanted = (expected,) if isinstance(expected, str) else self.expected if expected is None else expected
+        if not isinstance(wanted, Iterable):
+            fail("expected", "profile ids", wanted)
+        wanted = tuple(wanted)
+        for each in wanted:
+            if not isinstance(each, str):
+                fail("expected", "profile ids, each a str", each)
         return tuple(each for each in wanted if not self.known_subjects.counts.get(each))
 
-    async def save(self, directory: StrPath, stem: str = "image", *, exists: Exists = "error") -> list[Path]:
+    async def save(self, directory: StrPath, stem: str = "photo", *, exists: Exists = "error") -> list[Path]:
         """Write all pictures as ``{stem}-1.jpg``, ``{stem}-2.jpg``, ...; see `OutputImage.save`.
 
         Returns:
             The paths, in the order of `images`.
         """
+        if not isinstance(stem, str):
+            fail("stem", "a str", stem)
         if not stem or any(mark in stem for mark in "/\\\0") or stem in (".", ".."):
             raise InputError(f"stem: expected a file name without a path, got {stem!r}")
         folder = to_path(directory)
@@ -235,8 +259,19 @@ def to_path(path: object) -> Path:
 def _read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except FileNotFoundError:  # its picture may have a link to fall back to
+        raise
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _check_file_path(path: Path) -> None:
+    """Raise `InputError` for what cannot be a file's name, or is a directory. Blocks."""
+    if path.name in ("", ".."):
+        raise InputError(f"path: expected a file's path, got {str(path)!r}")
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib's twin raises on too long a name
+        hint = "result.save(directory) puts all pictures of a result into a directory"
+        raise InputError(f"path: expected a file's path, got the directory {path}").with_context(hint=hint)
 
 
 def _rebuild(

@@ -62,6 +62,8 @@ def fault_of(error: PhotaError) -> Fault | None:
     if isinstance(error, ServerError):
         return _BY_STATUS.get(error.status, Fault.FAILED)
     # a DeadlineError here is one attempt's own limit: the call's deadline is the caller's to check
+    if isinstance(error, DecodeError) and error.is_final:
+        return None
     return Fault.LOST if isinstance(error, (ResponseLostError, DecodeError, DeadlineError)) else None
 
 

@@ -8,8 +8,9 @@ import anyio
 
 from .answers import read_job
 from .b64stream import decode_image
-from .errors import ConfigError, DeadlineError, DownloadError, PhotaError, ResponseLostError
+from .errors import DeadlineError, DownloadError, PhotaError, ResponseLostError
 from .events import ImageSaved
+from .jobs import failure_of
 from .media.destination import Destination
 from .media.download import GONE
 from .media.sinks import FileSink, MemorySink, Sink
@@ -113,10 +114,12 @@ async def finish_job(
     deadline: float,
 ) -> ImageResult:
     """Wait for a job and fetch its pictures to where they shall be."""
+    if job.is_failed:
+        raise failure_of(job)
     with _bought(job_id=job.job_id):
         job = await _until_done(client, job, request, destination, deadline)
         answer = job.answer or ImageAnswer()
-        result = _result(client, request, _embedded(answer), answer, _request_id(job.raw), job)
+        result = _result(client, request, _embedded(answer), answer, job.request_id, job)
         await _fetch(client, result, request, destination, deadline)
         return result
 
@@ -150,7 +153,7 @@ async def _until_done(
 def result_of(client: "PhotaClient", job: Job) -> ImageResult:
     """Return a finished job's result with its links."""
     answer = job.answer or ImageAnswer()
-    return _result(client, None, _embedded(answer), answer, _request_id(job.raw), job)
+    return _result(client, None, _embedded(answer), answer, job.request_id, job)
 
 
 def _result(
@@ -161,7 +164,7 @@ def _result(
     request_id: str | None,
     job: Job | None = None,
 ) -> ImageResult:
-    job_id = job.job_id if job else None
+    job_id = (job.job_id or None) if job else None
     fetch = _Fetcher(client, job_id)
     links = [OutputImage(url=url, place=place, fetch=fetch) for place, url in enumerate(answer.download_urls)]
     return ImageResult(
@@ -169,7 +172,7 @@ def _result(
         known_subjects=answer.known_subjects,
         request_id=request_id,
         job_id=job_id,
-        expected=named_subjects(request) if request else (),
+        expected=named_subjects(request) if request else job.expected if job else (),
     )
 
 
@@ -300,14 +303,15 @@ class _Fetcher:
 
 
 def check_window(client: "PhotaClient", error: ResponseLostError) -> None:
-    """Raise `ConfigError` when the service may have forgotten the id, so that asking again could pay twice."""
+    """Raise the error again when the service may have forgotten the id, so that asking again could pay twice."""
     import time  # noqa: PLC0415 - wall clock: the first attempt may lie in another process
 
     age = 0.0 if error.first_sent_at is None else time.time() - error.first_sent_at
     guard = client.config.retry.resend_guard
     if age > guard:
-        raise ConfigError(
-            f"it was first sent {age:.0f} s ago; after {guard:.0f} s the service may have forgotten its id"
+        raise error.with_context(
+            retryable=False,
+            hint=f"it was first sent {age:.0f} s ago; after {guard:.0f} s the service may have forgotten its id",
         )
 
 
@@ -327,8 +331,8 @@ def tell_saved(client: "PhotaClient", image: OutputImage) -> None:
 
 def _still_there(result: ImageResult) -> dict[str, Any]:
     if result.job_id is None:
-        return {}
-    return {"job_id": result.job_id, "hint": f"client.jobs.wait({result.job_id!r}) fetches it again"}
+        return {"result": result, "hint": "error.result has the links, which live 24 hours"}
+    return {"result": result, "job_id": result.job_id, "hint": f"client.jobs.wait({result.job_id!r}) fetches it again"}
 
 
 def _is_job(data: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from .requests import AnyRequest, EditRequest, SizedRequest, images_of
 MAX_IMAGES = 10  # input photos of an edit
 MAX_OUTPUTS = 4
 MAX_TAG = 128  # characters
+MAX_SHOWN = 128  # characters of a wrong value that an error repeats; longer ones are hardly meant
 RESOLUTIONS: Mapping[str, tuple[str, ...]] = {
     "nb2": ("1K", "2K", "4K"),
     "gpt-image-2": ("1K", "2K", "4K"),
@@ -39,7 +40,8 @@ NOT_ACCEPTED: Mapping[str, frozenset[str]] = {
 
 def fail(name: str, expected: str, got: object, hint: str = "") -> NoReturn:
     """Raise the `InputError` that says expected and got."""
-    shown = repr(got) if isinstance(got, (int, float, str, type(None))) else type(got).__name__
+    is_short = isinstance(got, (int, float, type(None))) or (isinstance(got, str) and len(got) < MAX_SHOWN)
+    shown = repr(got) if is_short else type(got).__name__
     raise InputError(f"{name}: expected {expected}, got {shown}").with_context(hint=hint)
 
 
@@ -107,12 +109,7 @@ def check_training(image_urls: Sequence[str], training_tier: str) -> None:
     for url in image_urls:
         if not is_http_url(url):
             hint = "training takes links that the service can reach: there is no upload endpoint"
-            fail(
-                "image_urls",
-                "http(s) links",
-                url if isinstance(url, str) and len(url) < MAX_TAG else type(url),
-                hint,
-            )
+            fail("image_urls", "http(s) links", url, hint)
 
 
 def check_tag(tag: object) -> None:

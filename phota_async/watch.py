@@ -11,8 +11,18 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from .errors import DeadlineError, InputError, NotFoundError, PhotaError, shorten
+from .errors import (
+    AuthenticationError,
+    ConfigError,
+    DeadlineError,
+    InputError,
+    InsufficientCreditsError,
+    NotFoundError,
+    PhotaError,
+    shorten,
+)
 from .retry import fault_of
+from .validation import fail
 
 logger = logging.getLogger("phota_async")
 
@@ -21,6 +31,13 @@ WAITING_CHANGES = 256  # changes kept for a slow reader before polling pauses
 JITTER = 0.1  # share of an interval by which a poll may come early or late
 GROWTH = 1.5  # a job's interval grows by half with each look
 NOT_FOUND_LOOKS = 2  # a 404 is believed when it is confirmed: a new id may take a moment to be known
+ENDS_ALL = (AuthenticationError, InsufficientCreditsError, ConfigError)  # about the client, so about every id
+PENDING_WORDS = frozenset(
+    {
+        *("queued", "queuing", "pending", "submitted", "created", "validating"),
+        *("started", "running", "processing", "in_progress"),
+    }
+)  # compared without case
 _unknown_told: set[str] = set()  # words, once a process
 
 
@@ -67,6 +84,23 @@ def check_interval(interval: object) -> None:
         raise InputError(f"interval: expected more than 0 seconds, got {shown}")
 
 
+def ids_of(given: object) -> tuple[str, ...]:
+    """Return the ids to follow, each once; a single id, or the job that has it, may stand alone.
+
+    Raises:
+        InputError: It is no id and no list of them. An id that cannot be is left to its look.
+    """
+    if isinstance(given, str) or hasattr(given, "job_id"):
+        given = (given,)
+    if not isinstance(given, Iterable):
+        fail("watch", "an id or a list of them", given)
+    ids = tuple(getattr(each, "job_id", each) for each in given)
+    for each in ids:
+        if not isinstance(each, str):
+            fail("watch", "ids, each a str", each)
+    return tuple(dict.fromkeys(ids))
+
+
 class Follower(Generic[V]):
     """One id's looks, and what to make of their errors."""
 
@@ -101,16 +135,16 @@ class Follower(Generic[V]):
             return None
         self._not_found = 0
         self.delay = max(self.delay, asked or 0.0)
-        _tell_unknown(seen.status)
         return seen
 
 
 def _tell_unknown(status: Status) -> None:
-    """Log a word that this release does not know, once a process: it is taken as not finished."""
+    """Log the word of what is not done, once a process, when this release does not know it."""
     word = str(status)
-    if not word or status.is_known or status.is_terminal or word in _unknown_told:
+    known = not word or status.is_known or status.is_terminal or word.lower() in PENDING_WORDS
+    if known or word.lower() in _unknown_told:
         return
-    _unknown_told.add(word)
+    _unknown_told.add(word.lower())
     logger.warning("the service says %r, which this release does not know: taken as not finished", shorten(word, 80))
 
 
@@ -132,6 +166,7 @@ async def follow_one(follower: Follower[V], is_done: Callable[[V], bool], deadli
             last = seen
             if is_done(seen):
                 return seen
+            _tell_unknown(seen.status)
         if loop.time() + follower.delay >= deadline:
             raise _too_late(what, last)
         await asyncio.sleep(follower.delay)
@@ -155,27 +190,26 @@ class Watch(Generic[V, C]):
                 print(change.profile_id, change.status)
 
     The first look at each id is a change too, with ``previous=None``. It ends when all are terminal. An id
-    that vanished yields a change with its ``error`` and the others go on; a refused key or an empty balance
-    ends it all with that error.
+    that vanished, or that the service refuses, yields a change with its ``error`` and the others go on; a
+    refused key, an empty balance or a closed client ends it all with that error.
     """
 
     def __init__(
         self,
-        keys: Iterable[str],
+        ids: object,
         look: Look[V],
         pace: Callable[[], Pace],
         to_change: Callable[[str, V | None, V | None, PhotaError | None], C],
         is_done: Callable[[V], bool],
     ) -> None:
-        if isinstance(keys, str):
-            keys = (keys,)
-        self._keys = tuple(dict.fromkeys(keys))
+        self._keys = ids_of(ids)
         self._look, self._pace = look, pace
         self._to_change, self._is_done = to_change, is_done
         self._seen: dict[str, V] = {}
         self._heap: list[tuple[float, int, Follower[V]]] = []
         self._group: TaskGroup | None = None
         self._failure: PhotaError | None = None
+        self._is_over = False
 
     async def __aenter__(self) -> AsyncIterator[C]:
         if self._group is not None:
@@ -194,15 +228,19 @@ class Watch(Generic[V, C]):
     ) -> None:
         assert self._group is not None  # noqa: S101 - entered
         self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
+        self._is_over = True
+        try:
+            await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
+        finally:
+            await self._wake()  # whoever reads elsewhere would wait for ever
 
     async def _next(self) -> C:
-        while self._changes.empty() and (not self._left or self._failure):
-            if self._failure:
-                raise self._failure
-            raise StopAsyncIteration
-        change = await self._changes.get()
-        return await self._next() if change is None else change
+        while not self._changes.empty() or (self._left and not self._failure and not self._is_over):
+            change = await self._changes.get()
+            if change is not None:
+                return change
+        await self._wake()  # another reader may wait too
+        raise self._failure or StopAsyncIteration
 
     async def _work(self) -> None:
         """Take the id whose turn is next, look, and put it back until it is done."""
@@ -219,18 +257,20 @@ class Watch(Generic[V, C]):
         """Look once at an id; says whether there is more to come."""
         try:
             seen = await follower.next()
-        except NotFoundError as error:
-            self._left -= 1
-            await self._changes.put(self._to_change(follower.key, self._seen.get(follower.key), None, error))
+        except ENDS_ALL as error:
+            self._failure = error
             return False
         except PhotaError as error:
-            self._failure = error
+            self._left -= 1
+            await self._changes.put(self._to_change(follower.key, self._seen.get(follower.key), None, error))
             return False
         if seen is None:
             return True
         previous = self._seen.get(follower.key)
         self._seen[follower.key] = seen
         done = self._is_done(seen)
+        if not done:
+            _tell_unknown(seen.status)
         if previous is None or _word(previous) != _word(seen) or done:
             if done:
                 self._left -= 1

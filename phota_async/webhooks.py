@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from .answers import read_object, read_secret
+from .config import is_number
 from .errors import DecodeError, InputError, SignatureError
 from .models import JobStatus
 from .protocol import webhook_secret_call
+from .validation import fail
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,6 +31,8 @@ SIGNATURE_HEADER = "X-Phota-Signature"
 TOLERANCE = 300.0  # seconds
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how secrets in base64 are marked elsewhere
 MAX_SIGNATURES = 16  # pieces of one header that are looked at
+Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+"""A framework's headers: a mapping, or pairs; ASGI's are bytes."""
 
 
 class CallbackEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +101,7 @@ class Webhooks:
     def verify(
         self,
         raw_body: bytes,
-        headers: Mapping[str, str],
+        headers: Headers,
         secret: str | Sequence[str],
         *,
         tolerance: float = TOLERANCE,
@@ -108,7 +112,7 @@ class Webhooks:
 
         Args:
             raw_body: The body's bytes as they arrived, before any JSON parsing.
-            headers: The request's headers; their case does not matter.
+            headers: The request's headers, a mapping or pairs, also ASGI's bytes; their case does not matter.
             secret: The account's secret, or several while it is being changed.
             tolerance: Seconds by which a time stamp may differ from ``now``.
             now: Unix time; ``None`` is the clock's.
@@ -116,14 +120,14 @@ class Webhooks:
 
         Raises:
             SignatureError: There is no signature, or none that fits; answer 401 and do nothing.
-            InputError: The body is no bytes.
+            InputError: The body is no bytes, or another argument cannot be used.
         """
         return verify(raw_body, headers, secret, tolerance=tolerance, now=now, scheme=scheme)
 
 
 def verify(
     raw_body: bytes,
-    headers: Mapping[str, str],
+    headers: Headers,
     secret: str | Sequence[str],
     *,
     tolerance: float = TOLERANCE,
@@ -134,6 +138,10 @@ def verify(
     if not isinstance(raw_body, (bytes, bytearray, memoryview)):
         hint = "parsing and writing JSON again changes the bytes that were signed"
         raise InputError(f"raw_body: expected bytes, got {type(raw_body).__name__}").with_context(hint=hint)
+    if not is_number(tolerance) or not tolerance >= 0:  # also refuses NaN
+        fail("tolerance", "0 seconds or more", tolerance)
+    if now is not None and not is_number(now):
+        fail("now", "Unix time in seconds", now)
     body, header = bytes(raw_body), _signature(headers)
     moment = time.time() if now is None else now
     fits = [
@@ -159,12 +167,25 @@ def _event(body: bytes) -> CallbackEvent:
     )
 
 
-def _signature(headers: Mapping[str, str]) -> str:
-    found = [value for name, value in headers.items() if str(name).lower() == SIGNATURE_HEADER.lower()]
+def _signature(headers: Headers) -> str:
+    found = [value for name, value in _pairs(headers) if _text(name).lower() == SIGNATURE_HEADER.lower()]
     if len(found) != 1 or not found[0]:
         got = len(found) if len(found) != 1 else "an empty one"
         raise SignatureError(f"expected one {SIGNATURE_HEADER} header, got {got}")
-    return str(found[0])
+    return _text(found[0])
+
+
+def _pairs(headers: Any) -> Iterable[tuple[object, object]]:
+    if isinstance(headers, (str, bytes)) or not (hasattr(headers, "items") or isinstance(headers, Iterable)):
+        fail("headers", "a mapping or (name, value) pairs", headers)
+    try:
+        return [(name, value) for name, value in (headers.items() if hasattr(headers, "items") else headers)]
+    except (TypeError, ValueError):
+        raise InputError("headers: expected a mapping or (name, value) pairs, got something else in it") from None
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)  # as headers are sent: RFC 9110, 5.5
 
 
 def _keys(secret: str | Sequence[str]) -> Iterable[bytes]:

@@ -8,6 +8,7 @@ import aiohttp
 import aioresponses.core
 import pytest
 from aiohttp.client_proto import ResponseHandler
+from hypothesis import settings
 from support.service import KEY, FakeService
 
 from phota_async import PhotaClient
@@ -27,6 +28,8 @@ def _reader(loop: Any = None) -> aiohttp.StreamReader:
     return aiohttp.StreamReader(ResponseHandler(loop=loop), limit=WHOLE_BODY, loop=loop)
 
 
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 core: Any = aioresponses.core  # it has no types
 core.ClientResponse = Response
 core.stream_reader_factory = _reader

@@ -179,6 +179,17 @@ async def test_pictures_in_the_answer(operation: str, client: PhotaClient, servi
     assert (result.request_id, result.job_id, result.known_subjects.counts) == ("r1", None, {"p1": 2})
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "request_id"),
+    [({"request_id": "b"}, {"X-Request-Id": "h"}, "b"), ({}, {"X-Request-Id": "h"}, "h"), ({}, {}, None)],
+)
+async def test_the_request_id_of_an_answer(
+    body: dict[str, str], headers: dict[str, str], request_id: str | None, client: PhotaClient, service: FakeService
+) -> None:
+    service.answer("POST", "/generate", image_answer(images=[TEXT]) | body, headers=headers)
+    assert (await client.generate("x")).request_id == request_id
+
+
 @each_operation
 async def test_links_in_the_answer(operation: str, client: PhotaClient, service: FakeService) -> None:
     service.answer("POST", f"/{operation}", image_answer(links=LINKS))
@@ -639,8 +650,9 @@ async def test_nothing_is_resumed_when_its_id_may_be_forgotten(service: FakeServ
         assert caught.value.first_sent_at is not None
         caught.value.first_sent_at -= 49 * 60
         sent = service.calls
-        with pytest.raises(ConfigError, match=r"after 2880 s the service may have forgotten its id"):
+        with pytest.raises(ResponseLostError, match=r"after 2880 s the service may have forgotten its id") as again:
             await caught.value.resume()
+        assert again.value.charged == "unknown"
     assert service.calls == sent
 
 
@@ -1009,13 +1021,20 @@ async def test_a_closed_client_says_so(service: FakeService) -> None:
         lambda client: client.jobs.get("j1"),
         lambda client: client.profiles.list(),
         lambda client: client.webhooks.secret(),
-        lambda client: client.__aenter__(),
     ]
     for use in uses:
         with pytest.raises(ConfigError, match="the client is closed"):
             await use(client)
     assert service.calls == 0
     assert repr(client) == "<PhotaClient api.photalabs.com closed <Limiter 0/64 running, 0 waiting>>"
+
+
+async def test_a_closed_client_can_be_entered_again(service: FakeService) -> None:
+    service.answer("GET", "/profiles/ids", {"profiles": []})
+    client = PhotaClient(KEY)
+    for _ in range(2):
+        async with client:
+            assert await client.profiles.list() == []
 
 
 async def test_a_client_works_without_a_block(service: FakeService) -> None:

@@ -57,7 +57,9 @@ def test_train_and_edit_watches_and_recognises(run: Run, phota_sandbox: SandboxT
     assert is_picture(tmp_path / "out/edited-2.jpg")
 
 
-def test_batch_folder_mirrors_the_tree_and_skips_what_is_there(run: Run, phota_sandbox: SandboxThread, tmp_path: Path) -> None:
+def test_batch_folder_mirrors_the_tree_and_skips_what_is_there(
+    run: Run, phota_sandbox: SandboxThread, tmp_path: Path
+) -> None:
     (tmp_path / "photos/deep").mkdir(parents=True)
     for name in ("a.jpg", "deep/b.jpg"):
         (tmp_path / "photos" / name).write_bytes(PHOTO.read_bytes())
@@ -65,6 +67,19 @@ def test_batch_folder_mirrors_the_tree_and_skips_what_is_there(run: Run, phota_s
     assert is_picture(tmp_path / "results/deep/b.enhance-1.jpg")
     assert run("batch_folder", "photos", "results").count("skipped") == 3  # two outcomes and the counters
     assert phota_sandbox.posts("/enhance") == 2
+
+
+def test_csv_of_prompts_goes_on_where_it_was(run: Run, phota_sandbox: SandboxThread, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(PHOTO.read_bytes())
+    (tmp_path / "prompts.csv").write_text("photo,prompt\na.jpg,brighter\n")
+    assert "done a.jpg" in run("csv_of_prompts", "prompts.csv", "results")
+    (tmp_path / "prompts.csv").write_text("photo,prompt\na.jpg,brighter\nb.jpg,darker\n")
+    printed = run("csv_of_prompts", "prompts.csv", "results")
+    assert "skipped a.jpg" in printed
+    assert "done b.jpg" in printed
+    assert is_picture(tmp_path / "results/b.edit-1.jpg")
+    assert phota_sandbox.posts("/edit") == 2
 
 
 def test_jobs_submits_and_fetches_in_another_process(run: Run, tmp_path: Path) -> None:
@@ -80,5 +95,5 @@ def test_errors_and_hooks_shows_events(run: Run) -> None:
 
 
 def test_every_example_is_tested() -> None:
-    tested = {"quickstart", "train_and_edit", "batch_folder", "jobs", "errors_and_hooks"}
+    tested = {"quickstart", "train_and_edit", "batch_folder", "csv_of_prompts", "jobs", "errors_and_hooks"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
 import pytest
 from support.virtual_time import near, now, run_virtual, settle, virtual_time
 
-from phota_async import limiter as limiter_module
 from phota_async.errors import ConfigError
 from phota_async.limiter import FREE, PAID, Limiter, LimiterStatistics
 
@@ -490,9 +491,23 @@ def test_a_loop_that_ended_in_the_middle_leaves_no_place_taken() -> None:
     assert idle(limiter)
 
 
+FORK = """
+import os
+from phota_async import Limiter
+
+limiter = Limiter(1)
+assert limiter.acquire_nowait()
+if os.fork() == 0:
+    print("child", limiter, flush=True)
+    os._exit(0)
+os.wait()
+print("parent", limiter)
+"""
+
+
 def test_a_forked_child_begins_anew() -> None:
-    limiter = Limiter(1)
-    assert limiter.acquire_nowait()
-    limiter_module._reset_all()  # what os.register_at_fork calls in the child
-    assert idle(limiter)
-    assert limiter.acquire_nowait()
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "child <Limiter 0/1 running, 0 waiting>",
+        "parent <Limiter 1/1 running, 0 waiting>",
+    ]

@@ -164,6 +164,11 @@ def test_the_guard_is_for_jobs_only(kind: Kind) -> None:
     assert decide(POLICY, 1, ServerError(503), kind, age=10**6) is not None
 
 
+def test_the_guard_is_kept_to_the_moment() -> None:
+    assert decide(POLICY, 1, LOST[0], "job", age=2879.75, rng=half) == 0.25
+    assert decide(POLICY, 1, LOST[0], "job", age=2879.76, rng=half) is None
+
+
 def test_the_guard_can_be_set() -> None:
     policy = RetryPolicy(resend_guard=10)
     assert decide(policy, 1, LOST[0], "job", age=9, rng=half) == 0.25

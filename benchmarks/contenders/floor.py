@@ -52,7 +52,7 @@ class Client(Contender):
 
     async def _fetch(self, path: Path) -> None:
         async with self._session.get(self.setup.address("file")) as response:
-            with path.open("wb") as file:  # noqa: ASYNC230 - on the loop: that is the comparison
+            with path.open("wb") as file:
                 async for chunk in response.content.iter_any():
                     file.write(chunk)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import PhotaError
 from ..results import ImageResult
+from ..validation import check_request
 from .budget import cost_of
 from .items import BatchItem, Outcome, outcome_of
 from .names import Places, existing, target_of
@@ -30,6 +31,7 @@ class PlainBuyer:
 
     async def carry_out(self, item: BatchItem) -> Outcome:
         """Finish one item; errors are raised."""
+        check_request(item.request)
         output = self._options.output
         if output is not None:
             target = target_of(output, item.key, item.request)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from ..errors import InputError, PhotaError
+from ..requests import AnyRequest
 from .items import BatchItem
 
 END = object()
@@ -32,12 +33,13 @@ class Puller:
         """
         async with self._turn:
             item = END if self._ended else await self._next()
-        if isinstance(item, BatchItem):
+        if isinstance(item, BatchItem) and isinstance(item.request, AnyRequest):
             return item
         self._ended = True
         if item is END:
             return None
-        raise InputError(f"items: expected BatchItem values, got {type(item).__name__}")
+        got = f"one with a {type(item.request).__name__}" if isinstance(item, BatchItem) else type(item).__name__
+        raise InputError(f"items: expected BatchItem values with a request, got {got}")
 
     async def _next(self) -> object:
         try:

@@ -3,6 +3,7 @@
 import ipaddress
 from urllib.parse import urljoin, urlsplit
 
+from ..config import is_loopback
 from ..errors import DownloadError, shorten
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -28,6 +29,11 @@ def _inner_address(address: Address) -> Address:
     if address in NAT64:
         return ipaddress.IPv4Address(address.packed[-4:])
     return address.ipv4_mapped or address.sixtofour or address
+
+
+def is_private(host: str) -> bool:
+    """Whether a host, by its spelling alone, is this machine or an address of a private network."""
+    return is_loopback(host) or (_is_address(host) and not is_public(host))
 
 
 def check_link(url: str, *, allow_private: bool) -> None:

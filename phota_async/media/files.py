@@ -38,7 +38,7 @@ class PartFile:
         self._path = directory / f".{name[:MAX_PART_NAME]}.{secrets.token_hex(6)}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         with translated(directory / name):
-            directory.mkdir(parents=True, exist_ok=True)
+            _make_directory(directory)
             self._descriptor = os.open(self._path, flags, 0o666)
         self._open = True
         self.size = 0
@@ -137,6 +137,13 @@ def storage_error(path: Path, error: OSError | ValueError) -> PhotaError:
         )
     hint = 'exists="number" or exists="replace" changes this' if number == errno.EEXIST else ""
     return InputError(f"cannot write {path}: {reason}").with_context(hint=hint)
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # a file has its name: exists= would not change that
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
 def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:

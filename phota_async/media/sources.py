@@ -256,7 +256,11 @@ def _file_object(file: BinaryIO, name: str) -> tuple[BytesSource | FileSource, b
         if descriptor is not None and stat.S_ISREG((details := os.fstat(descriptor)).st_mode):
             start = file.tell()
             return FileSource(descriptor, label, start, details), os.pread(descriptor, HEAD, start)
+        seekable = getattr(file, "seekable", None)
+        place = file.tell() if seekable is not None and seekable() else None
         data = file.read()
+        if place is not None:
+            file.seek(place)  # so that the same value can be sent again
     except (OSError, ValueError) as error:
         raise InputError(f"{label}: {error}") from None
     if not isinstance(data, (bytes, bytearray)):

@@ -19,6 +19,7 @@ from . import wire
 
 BOOT = "import sys; sys.path[:] = sys.argv[2:]; from phota_async.photos.worker import main; main()"
 STEP = 2**18  # bytes written at once: the loop breathes between
+GRACE = 5.0  # seconds between the end of a worker's pipes and its own
 MAX_HEAD = 2**16  # bytes of an answer's head
 MAX_BODY = 2**30  # bytes of a prepared photo
 
@@ -41,6 +42,7 @@ class WorkerProcess:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("expected pipes, got none")
         self._questions, self._answers = process.stdin, process.stdout
+        self._is_killed = False
 
     @classmethod
     async def start(cls) -> "WorkerProcess":
@@ -96,13 +98,27 @@ class WorkerProcess:
             await self._questions.drain()
 
     async def _last_word(self) -> str:
-        """Say how it ended; it may have closed its pipes without ending."""
-        self.kill()
-        code = await self._process.wait()
+        code = await self._collected()
         return f"ended with signal {-code}" if code < 0 else f"ended with status {code}"
 
+    async def _collected(self) -> int:
+        """Wait for the end of what has ended, or will now; returns its status."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                return await self._process.wait()
+        self._kill()
+        return await self._process.wait()
+
     def kill(self) -> None:
-        """End it at once, whatever it does."""
+        """End it at once, whatever it does.
+
+        What has ended is left alone: killing looks for its status, and on Python 3.11 asyncio then misses it.
+        """
+        if not self._is_killed and not self._answers.at_eof():
+            self._is_killed = True
+            self._kill()
+
+    def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
@@ -111,7 +127,7 @@ class WorkerProcess:
         self._questions.close()
         with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a call still reads, and will see the end
             await self._answers.read()
-        await self._process.wait()
+        await self._collected()
 
 
 def _paths() -> list[str]:

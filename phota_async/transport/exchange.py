@@ -15,11 +15,12 @@ from yarl import URL
 
 from .. import __version__
 from ..answers import error_from, read_object
-from ..config import ClientConfig, Secret, is_loopback
+from ..config import ClientConfig, Secret
 from ..errors import (
     AuthenticationError,
     DeadlineError,
     DecodeError,
+    NotFoundError,
     PhotaError,
     ResponseLostError,
     StatusError,
@@ -27,6 +28,7 @@ from ..errors import (
 )
 from ..events import AttemptFailed, Deprecated, Hooks, RequestFinished, RequestStarted, Throttled
 from ..limiter import FREE, PAID, Limiter
+from ..media.addresses import is_private
 from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, RetryBudget, backoff, decide, fault_of, parse_retry_after
@@ -42,8 +44,9 @@ logger = logging.getLogger("phota_async")
 SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
 DEPRECATION = istr("X-Phota-Deprecation-Date")
 MAX_PAUSE = 300.0  # seconds that all calls keep still; whoever asks for longer is asked again
+UNTOLD = 8 * 2**20  # bytes reserved for an answer that does not tell its length
 MAX_URLS = 1024  # parsed addresses that are kept
-_deprecations_told: set[str] = set()  # once a process and date
+_told: list[str] = []  # the one warning of this process
 
 
 class Reply(msgspec.Struct, Generic[T], frozen=True):
@@ -54,6 +57,13 @@ class Reply(msgspec.Struct, Generic[T], frozen=True):
     attempts: int
     status: int
     retry_after: float | None = None
+
+
+class SecretHeaders(CIMultiDict[str]):
+    """Headers that hold the key, and do not show it."""
+
+    def __repr__(self) -> str:
+        return "<SecretHeaders ****>"
 
 
 class Transport:
@@ -72,7 +82,7 @@ class Transport:
         parts = urlsplit(base_url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         private = config.allow_private_downloads
-        self.allow_private = is_loopback(parts.hostname or "") if private is None else private
+        self.allow_private = is_private(parts.hostname or "") if private is None else private
         self.base_url = base_url
         self.config = config
         self.limiter = limiter
@@ -80,8 +90,10 @@ class Transport:
         self.refusal_listeners: list[Callable[[], None]] = []  # told of each 429 and 503, in the caller's context
         self.budget = RetryBudget(config.retry)
         self.pools = PoolSet(config, session, allow_private=self.allow_private)
+        # In a lent session connect would count the wait for a place in the user's own pool.
+        self.pool_timeout = config.connect_timeout if session is None else None
         self.connect_only = aiohttp.ClientTimeout(
-            total=None, connect=config.connect_timeout, sock_connect=config.connect_timeout
+            total=None, connect=self.pool_timeout, sock_connect=config.connect_timeout
         )
         self.look_timeout = config.connect_timeout + config.free_answer_timeout
         self.looks = config.free_answer_timeout >= COARSE and limiter.max_bytes is None
@@ -143,7 +155,7 @@ class Transport:
 
     async def headers(self, *, anew: bool = False) -> Mapping[str, str]:
         """Return a call's headers. They hold the key: never keep them in a variable that an error could show."""
-        headers = CIMultiDict(self.config.headers)
+        headers = SecretHeaders(self.config.headers)
         headers["X-API-Key"] = await self._secret.get(anew=anew)
         headers["User-Agent"] = f"phota-async/{__version__}"
         headers["Accept-Encoding"] = "identity"  # unpacking costs ten times what base64 costs
@@ -222,6 +234,9 @@ class _Sending(Generic[T]):
             if refusal is not None:
                 self._retries = False  # there will be no place later either
                 return refusal
+        if self._is_forgotten():
+            self._limiter.release()
+            return lost(self._call, "it waited too long to be sent again safely")
         body = None if self._parts is None else StreamedBody(self._parts)
         self._refusal = None  # an earlier attempt's must not stand for what this one may have bought
         try:
@@ -235,6 +250,14 @@ class _Sending(Generic[T]):
             self._limiter.release()
         is_late = isinstance(failure, TransportError) and self._loop.time() >= self._deadline
         return silence(self._call, "no answer in time") if is_late and not self._is_not_sent(failure) else failure
+
+    def _is_forgotten(self) -> bool:
+        """Whether the service may have forgotten a job's id by now: sent again, it could be bought again."""
+        return (
+            self._unclear
+            and self._call.kind == "job"
+            and self._age + self._loop.time() - self._first_attempt > self._transport.config.retry.resend_guard
+        )
 
     async def _wait_for_place(self) -> DeadlineError | None:
         """Wait within the deadline; when a pause is known to be longer, say so at once."""
@@ -262,21 +285,23 @@ class _Sending(Generic[T]):
                 return await self._read(response, receive)
 
     async def _exchange(self, body: StreamedBody | None, receive: Receive[T]) -> Reply[T] | PhotaError:
-        pools = await self._transport.pools.get()
+        transport = self._transport
+        pools = transport.pools.get_nowait() or await transport.pools.get()
         remaining = self._deadline - self._loop.time()
         if remaining <= 0:
             return DeadlineError(f"{self._call.route}: out of time before it was sent")
         async with self._limiter.reserve(photo_size(self._parts or ()), self._deadline):
             response = await self._request(pools, await self._headers(), body, self._timeouts(remaining))
         # What is under way now is the answer: holding both reservations could block everybody for ever.
-        async with response, self._limiter.reserve(response.content_length or 0, self._deadline):
+        size = UNTOLD if response.content_length is None and self._call.kind != "free" else response.content_length
+        async with response, self._limiter.reserve(size or 0, self._deadline):
             return await self._read(response, receive)
 
     def _timeouts(self, remaining: float) -> aiohttp.ClientTimeout:
         config = self._transport.config
         return aiohttp.ClientTimeout(
             total=remaining,
-            connect=config.connect_timeout,
+            connect=self._transport.pool_timeout,
             sock_connect=config.connect_timeout,
             sock_read=config.free_answer_timeout if self._call.kind == "free" else config.answer_timeout,
         )
@@ -296,7 +321,8 @@ class _Sending(Generic[T]):
         )
 
     async def _headers(self) -> Mapping[str, str]:
-        return await self._transport.headers(anew=self._new_key)
+        async with asyncio.timeout_at(self._deadline):  # a callable that is asked for the key may never answer
+            return await self._transport.headers(anew=self._new_key)
 
     async def _read(self, response: aiohttp.ClientResponse, receive: Receive[T]) -> Reply[T] | PhotaError:
         status, headers = response.status, response.headers
@@ -365,6 +391,8 @@ class _Sending(Generic[T]):
     def _final(self, error: PhotaError) -> PhotaError:
         """Return the error to raise; a refusal after a lost answer must not hide that something may be bought."""
         error.attempts = self._attempt
+        if isinstance(error, NotFoundError):
+            error.is_after_loss = self._unclear
         if self._unclear and self._call.kind != "free":
             if isinstance(error, StatusError) and fault_of(error) is None:
                 error.charged = "unknown"
@@ -378,9 +406,9 @@ class _Sending(Generic[T]):
 
 def warn_once(message: str) -> None:
     """Warn once a process. Where warnings are errors it is logged instead: a paid answer must not be lost to it."""
-    if message in _deprecations_told:
+    if _told:
         return
-    _deprecations_told.add(message)
+    _told.append(message)
     try:
         warnings.warn(message, DeprecationWarning, stacklevel=2)
     except DeprecationWarning:

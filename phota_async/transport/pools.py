@@ -149,13 +149,15 @@ def _session(config: ClientConfig, keepalive: float, resolver: AbstractResolver 
         socket_factory=_make_socket,
         resolver=resolver,
     )
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # a cut gzip stream passes unnoticed, and a bomb has no limit: we unpack ourselves
         trust_env=False,
         read_bufsize=2**18,
     )
+    session._retry_connection = False  # noqa: SLF001 - it sends again unasked, unseen by attempts and limits
+    return session
 
 
 def _make_socket(info: tuple[Any, ...]) -> socket.socket:

@@ -30,7 +30,7 @@ async def read_bytes(response: aiohttp.ClientResponse, limit: int) -> bytes:
     async for piece in chunks(response):
         size += len(piece)
         if size > limit:
-            raise DecodeError(f"expected at most {limit} bytes, got more", size)
+            raise DecodeError(f"expected at most {limit} bytes, got more", size).with_context(is_final=True)
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -83,13 +83,13 @@ async def read_images(
     return find_image_answer(data), data
 
 
-async def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield a body's bytes as they arrive, unpacked in bounded pieces where a gateway packed them."""
+def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Return a body's bytes as they arrive, unpacked in bounded pieces where a gateway packed them."""
     encoding = _encoding(response)
-    if not encoding:
-        async for chunk in response.content.iter_any():
-            yield chunk
-        return
+    return _unpacked(response, encoding) if encoding else aiter(response.content.iter_any())
+
+
+async def _unpacked(response: aiohttp.ClientResponse, encoding: str) -> AsyncIterator[bytes]:
     unpacker = _inflater(encoding)
     async for chunk in response.content.iter_any():
         for piece in unpacker.feed(chunk):

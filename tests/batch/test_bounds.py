@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.clients import Connect, Listen
+from support.folders import tree
 from support.peer import answer, by_path, hold, silence, until
 from support.pictures import PHOTO, image_answer, job_answer
 from support.stranger import Stranger
@@ -39,8 +41,11 @@ class Items:
 @pytest.mark.parametrize("most", [1, 3, 16])
 async def test_no_more_items_are_under_way_than_allowed(connect: Connect, most: int, mode: Mode) -> None:
     async with Stranger() as stranger:
+        stranger.gate.clear()
         batch = Batch(connect(stranger, api_key="key"), Items(40).plain(), max_concurrency=most, mode=mode)
         async with batch as outcomes:
+            await until(lambda: stranger.in_flight == most)
+            stranger.gate.set()
             seen = [outcome.key async for outcome in outcomes]
 
     assert sorted(map(int, seen)) == list(range(1, 41))
@@ -50,8 +55,11 @@ async def test_no_more_items_are_under_way_than_allowed(connect: Connect, most: 
 
 async def test_calls_at_once_are_the_limiters(connect: Connect) -> None:
     async with Stranger() as stranger:
+        stranger.gate.clear()
         client = connect(stranger, api_key="key", limiter=Limiter(2))
         async with Batch(client, Items(20).plain(), max_concurrency=16, mode="sync") as outcomes:
+            await until(lambda: stranger.in_flight == 2 and client.limiter.statistics().waiting == 14)
+            stranger.gate.set()
             assert [outcome.status async for outcome in outcomes] == ["done"] * 20
 
     assert stranger.most_in_flight == 2
@@ -59,9 +67,7 @@ async def test_calls_at_once_are_the_limiters(connect: Connect) -> None:
 
 @pytest.mark.parametrize("how", ["plain", "asynchronous"])
 @pytest.mark.parametrize("most", [1, 4])
-async def test_items_are_pulled_as_places_become_free(
-    listen: Listen, connect: Connect, most: int, how: str
-) -> None:
+async def test_items_are_pulled_as_places_become_free(listen: Listen, connect: Connect, most: int, how: str) -> None:
     """Nobody reads: work stops when the outcomes that wait and those in the workers' hands are as many."""
     release = asyncio.Event()
     peer = await listen(hold(release, answer(200, image_answer(PHOTO))))
@@ -160,7 +166,9 @@ async def test_leaving_early_leaves_nothing_running(
     await until(lambda: asyncio.all_tasks() - peer.tasks == before - peer.tasks)
     statistics = client.limiter.statistics()
     assert (statistics.running, statistics.waiting, batch.statistics().running) == (0, 0, 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["1.generate-1.jpg"]
+    [(name, data)] = tree(tmp_path).items()
+    assert name.endswith(".generate-1.jpg")
+    assert data == PHOTO
     assert (items.taken, len(peer.posts)) == (5, 5)
 
 
@@ -193,7 +201,7 @@ async def test_a_batch_is_entered_once(connect: Connect) -> None:
 async def test_a_batch_that_was_never_entered_tells_zeros(connect: Connect) -> None:
     batch = Batch(connect("http://127.0.0.1:1"), [])
 
-    assert (batch.statistics().running, batch.statistics().waiting, batch.statistics().spent) == (0, 0, 0)
+    assert (batch.statistics().running, batch.statistics().waiting, batch.statistics().spent) == (0, 0, Decimal(0))
     assert repr(batch) == "<Batch 0/16 running>"
 
 
@@ -257,7 +265,7 @@ async def test_an_iterator_that_raises_an_error_of_ours(connect: Connect) -> Non
     assert batch.statistics().stopped is mine
 
 
-@pytest.mark.parametrize("item", [None, "1", ("1", REQUEST), REQUEST])
+@pytest.mark.parametrize("item", [None, "1", ("1", REQUEST), REQUEST, BatchItem("1", None)])  # type: ignore[arg-type]
 async def test_what_is_no_item_ends_the_batch(listen: Listen, connect: Connect, item: Any) -> None:
     """None too: an item that was left out by mistake must not pass for the end."""
     peer = await listen(answer(200, image_answer(PHOTO)))
@@ -265,7 +273,8 @@ async def test_what_is_no_item_ends_the_batch(listen: Listen, connect: Connect, 
     async with batch as outcomes:
         assert [outcome.key async for outcome in outcomes] == ["1"]
 
-    assert f"expected BatchItem values, got {type(item).__name__}" in str(batch.statistics().stopped)
+    got = "one with a NoneType" if isinstance(item, BatchItem) else type(item).__name__
+    assert f"expected BatchItem values with a request, got {got}" in str(batch.statistics().stopped)
 
 
 async def test_what_cannot_be_iterated_is_refused_at_the_door(connect: Connect) -> None:
@@ -294,6 +303,5 @@ async def test_one_asynchronous_iterator_is_never_asked_twice_at_once(connect: C
                 raise StopAsyncIteration
             return BatchItem(str(self.left), REQUEST)
 
-    async with Stranger() as stranger:
-        async with Batch(connect(stranger, api_key="key"), Stream(), max_concurrency=8) as outcomes:
-            assert len([outcome async for outcome in outcomes]) == 20
+    async with Stranger() as stranger, Batch(connect(stranger, api_key="key"), Stream(), max_concurrency=8) as outcomes:
+        assert len([outcome async for outcome in outcomes]) == 20

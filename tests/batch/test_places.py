@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.clients import Connect, Listen
+from support.folders import tree
 from support.peer import Behaviour, Peer, answer, by_path
 from support.pictures import PHOTO, image_answer, job_answer, picture
 
@@ -23,11 +24,6 @@ async def run(client: PhotaClient, keys: Any, output: Path, **options: Any) -> l
     items = [BatchItem(key, request) for key in keys]
     async with Batch(client, items, output=output, **({"mode": "sync"} | options)) as outcomes:
         return sorted([outcome async for outcome in outcomes], key=lambda outcome: str(outcome.key))
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    found = [each for each in folder.rglob("*") if each.is_file()]
-    return {str(each.relative_to(folder)): each.read_bytes() for each in found}
 
 
 KEYS = {
@@ -77,7 +73,21 @@ async def test_operations_and_formats(listen: Listen, connect: Connect, tmp_path
 
 
 HOSTILE: list[Any] = ["", " ", ".", "..", "../x", "a/../../x", "a/..", "/etc/passwd", "//server/share", "\\\\server\\x"]
-HOSTILE += ["C:\\x", "c:x", "a/C:/x", "..\\x", "a\\..\\..\\x", "a\0b", "a\nb", "a\x1b[31mb", "a:b", "a|b", "a*", "a?", "<a>"]
+HOSTILE += [
+    "C:\\x",
+    "c:x",
+    "a/C:/x",
+    "..\\x",
+    "a\\..\\..\\x",
+    "a\0b",
+    "a\nb",
+    "a\x1b[31mb",
+    "a:b",
+    "a|b",
+    "a*",
+    "a?",
+    "<a>",
+]
 HOSTILE += ['"a"', "con", "CON.png", "sub/nul", "aux.tar.gz", "lpt9", "com1.jpg", "a.", "a ", "sub./x", "sub /x", "..."]
 HOSTILE += ["\ud800", "a/\udcff.jpg", "x" * 300, "x" * 195, "y" * 300 + "/x", "海" * 70, "z/" * 2500 + "x"]
 HOSTILE += [None, 7, b"bytes", ("a",)]
@@ -180,7 +190,7 @@ async def test_an_original_is_never_written_over(
     output = tmp_path / "out"
     output.mkdir()
     photo = ORIGINALS[original].format(out=output)
-    Path(photo).write_bytes(PHOTO)
+    write(photo)
     request: AnyRequest = EditRequest(images=(PHOTO, kind(photo)), num_output_images=2)
 
     [outcome] = await run(connect(peer), ["12.png"], output, request=request, exists=exists)
@@ -189,6 +199,10 @@ async def test_an_original_is_never_written_over(
     assert "is the place of an original" in str(outcome.error)
     assert tree(output) == {Path(photo).name: PHOTO}
     assert peer.posts == []
+
+
+def write(path: str) -> None:
+    Path(path).write_bytes(PHOTO)
 
 
 async def test_an_original_beside_its_result(listen: Listen, connect: Connect, tmp_path: Path) -> None:

@@ -121,6 +121,9 @@ class Odd:
     def __init__(self) -> None:
         self._place = 0
 
+    def seekable(self) -> bool:
+        return True
+
     def tell(self) -> int:
         return self._place
 

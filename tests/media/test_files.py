@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.folders import names
 from support.pictures import PHOTO, picture
 
 from phota_async import DownloadError, InputError
@@ -18,10 +19,6 @@ from phota_async.media.files import MAX_PIECES, Exists, PartFile, check_exists, 
 from phota_async.media.formats import file_name
 
 PIECES = [PHOTO[start : start + 7] for start in range(0, len(PHOTO), 7)]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(each.name for each in folder.iterdir())
 
 
 @pytest.mark.parametrize("exists", ["error", "number", "replace"])
@@ -38,7 +35,7 @@ def test_a_taken_name_is_an_error(tmp_path: Path) -> None:
     target = tmp_path / "a.jpg"
     target.write_bytes(b"mine")
 
-    with pytest.raises(InputError, match="File exists.*exists=") as caught:
+    with pytest.raises(InputError, match=r"File exists.*exists=") as caught:
         write_file(target, PIECES, "error")
 
     assert target.read_bytes() == b"mine"
@@ -345,7 +342,7 @@ def test_a_directory_without_permission(locked: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "open", refuse)
 
-    with pytest.raises(InputError, match="cannot write .*a.jpg: Permission denied"):
+    with pytest.raises(InputError, match=r"cannot write .*a.jpg: Permission denied"):
         write_file(locked / "a.jpg", PIECES, "error")
 
 
@@ -377,7 +374,7 @@ def test_a_taken_name_is_found_before(tmp_path: Path) -> None:
     target = tmp_path / "a.jpg"
     target.symlink_to("nowhere")
 
-    with pytest.raises(InputError, match="a.jpg exists"):
+    with pytest.raises(InputError, match=r"a.jpg exists"):
         check_name(target, "error")
     check_name(target, "number")
     check_name(target, "replace")

@@ -5,11 +5,14 @@ import gzip
 import hashlib
 import os
 import pickle
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.clients import Connect, Listen, quick
+from support.folders import tree
 from support.peer import Behaviour, answer, by_path, hang_up, json, reset
 from support.pictures import PHOTO, image_answer, job_answer, picture
 
@@ -55,15 +58,8 @@ async def serve(listen: Listen, pictures: list[bytes] = BOUGHT) -> Any:
 
 
 def options(how: str) -> tuple[EditRequest, Mode]:
-    import msgspec
-
     mode: Mode = "job" if how == "job" else "sync"
     return msgspec.structs.replace(REQUEST, response_mode="urls" if "urls" in how else "bytes"), mode
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    found = [each for each in folder.rglob("*") if each.is_file()]
-    return {str(each.relative_to(folder)): each.read_bytes() for each in found}
 
 
 PLACES = {
@@ -307,15 +303,13 @@ async def test_one_broken_link_does_not_lose_the_other_pictures(
     done = answer(200, job_answer(status="done", download_urls=links))
     peer.script = [by_path({"/edit": answer(202, job_answer()), "/job-1": done} | files)]
 
-    with pytest.raises(DownloadError, match="2.jpg: HTTP 403"):
+    with pytest.raises(DownloadError, match=r"2.jpg: HTTP 403"):
         await connect(peer).send(REQUEST, mode="job", save_to=tmp_path)
 
     assert sorted(tree(tmp_path)) == [f"edit-{number}.jpg" for number in (1, 2, 4, 5, 6)]
 
 
 async def test_pictures_inside_a_job_are_saved_too(listen: Listen, connect: Connect, tmp_path: Path) -> None:
-    from base64 import b64encode
-
     inline = {"status": "done", "result": {"images": [b64encode(each).decode() for each in BOUGHT]}}
     peer = await listen(json({"job_id": "job-1"} | inline, 202))
     client = connect(peer)
@@ -340,7 +334,7 @@ async def behind_links(listen: Listen, connect: Connect) -> ImageResult:
     return await client.send(options("sync urls")[0])
 
 
-SOURCES: Any = pytest.mark.parametrize("source", [in_memory, behind_links])
+SOURCES = pytest.mark.parametrize("source", [in_memory, behind_links])
 
 
 @SOURCES
@@ -369,23 +363,21 @@ async def test_one_picture(listen: Listen, connect: Connect, tmp_path: Path, sou
 @SOURCES
 async def test_saving_overwrites_nothing(listen: Listen, connect: Connect, tmp_path: Path, source: Any) -> None:
     result = await source(listen, connect)
-    (tmp_path / "image-2.png").write_bytes(b"mine")
+    (tmp_path / "photo-2.png").write_bytes(b"mine")
 
     with pytest.raises(InputError, match="File exists"):
         await result.save(tmp_path)
-    assert tree(tmp_path) == {"image-1.jpg": JPG, "image-2.png": b"mine"}
+    assert tree(tmp_path) == {"photo-1.jpg": JPG, "photo-2.png": b"mine"}
 
     again = await result.save(tmp_path, exists="number")
-    assert [path.name for path in again] == ["image-1-2.jpg", "image-2-2.png"]
+    assert [path.name for path in again] == ["photo-1-2.jpg", "photo-2-2.png"]
     await result.save(tmp_path, exists="replace")
-    assert tree(tmp_path)["image-2.png"] == PNG
+    assert tree(tmp_path)["photo-2.png"] == PNG
 
 
 @SOURCES
 @pytest.mark.parametrize("stem", ["", "a/b", "..", ".", "a\\b", "a\0"])
-async def test_a_stem_is_a_plain_name(
-    listen: Listen, connect: Connect, tmp_path: Path, source: Any, stem: str
-) -> None:
+async def test_a_stem_is_a_plain_name(listen: Listen, connect: Connect, tmp_path: Path, source: Any, stem: str) -> None:
     result = await source(listen, connect)
 
     with pytest.raises(InputError, match="stem"):

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.folders import names, tree
 from support.pictures import PHOTO, picture
 
 from phota_async import InputError
 from phota_async.media.sinks import BATCH, FileSink, HashingFileSink, MemorySink, first_bytes
 
-SINKS: Any = pytest.mark.parametrize("kind", [FileSink, HashingFileSink])
+SINKS = pytest.mark.parametrize("kind", [FileSink, HashingFileSink])
 
 
 @SINKS
@@ -22,13 +23,13 @@ async def test_small_pieces_are_gathered_before_a_thread_writes_them(tmp_path: P
     for start in range(0, len(PHOTO), 10):
         sink.write(PHOTO[start : start + 10])
         await sink.flush()
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
     sink.write(b"x" * BATCH)
     await sink.flush()
-    [part] = tmp_path.iterdir()
-    assert part.stat().st_size == sink.size == len(PHOTO) + BATCH
-    assert (sink.head, part.name[:3]) == (PHOTO[:32], ".a.")
+    [(name, data)] = tree(tmp_path).items()
+    assert len(data) == sink.size == len(PHOTO) + BATCH
+    assert (sink.head, name[:3]) == (PHOTO[:32], ".a.")
     assert (await sink.publish("error")).name == "a.jpg"
 
 
@@ -64,7 +65,7 @@ async def test_dropping_a_picture(tmp_path: Path, kind: type[FileSink]) -> None:
     sink.discard()
     await sink.restart()
 
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
     with pytest.raises(InputError, match="discarded"):
         await sink.publish("error")
 
@@ -85,7 +86,7 @@ async def test_a_picture_that_was_dropped_makes_no_file_later(tmp_path: Path) ->
     sink.discard()
     await sink.flush(everything=True)
 
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
 
 async def test_a_picture_that_is_dropped_while_a_thread_makes_its_file(
@@ -116,7 +117,7 @@ async def test_a_picture_that_is_dropped_while_a_thread_makes_its_file(
     for thread in [each for each in threading.enumerate() if each.name == "AnyIO worker thread"]:
         await asyncio.to_thread(idle, thread)
 
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
 
 def idle(thread: Any) -> None:

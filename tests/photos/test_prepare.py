@@ -395,7 +395,10 @@ def test_copying_needs_no_pillow(tmp_path: Path) -> None:
 
 
 def test_importing_brings_neither_pillow_nor_the_network() -> None:
-    program = "import sys; from phota_async.photos import PhotoWorkers, carry_over, prepare; print(*sys.modules)"
+    program = (
+        "import sys; before = set(sys.modules); from phota_async.photos import PhotoWorkers, carry_over, prepare\n"
+    )
+    program += "print(*set(sys.modules) - before)"
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert not {"PIL", "pi_heif", "aiohttp", "multiprocessing", "concurrent.futures.process"} & set(told.stdout.split())
 

@@ -227,6 +227,17 @@ async def test_a_worker_that_is_none(
     assert (await workers.prepare(LARGE)).size == UPRIGHT
 
 
+async def test_a_worker_that_closes_its_pipes_and_stays_is_ended(
+    workers: PhotoWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "BOOT", "import os, threading; os.close(1); threading.Event().wait()")
+        with pytest.raises(InputError, match="ended with signal 9"):
+            await workers.prepare(LARGE, name="photo")
+    assert (await workers.prepare(LARGE)).size == UPRIGHT
+
+
 async def test_no_room_for_a_process(workers: PhotoWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ConfigError, match="cannot start a worker process: No such file"):

@@ -50,7 +50,9 @@ class Received(msgspec.Struct, kw_only=True):
 class Exchange:
     """A request that waits for what the script does with it."""
 
-    def __init__(self, peer: "Peer", request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+    def __init__(
+        self, peer: "Peer", request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.peer = peer
         self.request = request
         self.reader = reader

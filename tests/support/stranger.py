@@ -31,7 +31,18 @@ REQUIRED = {"num_output_images", "output_format", "response_mode"}  # one page c
 
 PENDING = ("queued", "RUNNING", "in_progress", "Pending", "processing", "preparing the canvas", "")
 SUCCESS = ("succeeded", "SUCCESS", "completed", "Complete", "done", "finished", "ready")
-FAILURE = ("failed", "Failure", "error", "errored", "cancelled", "canceled", "expired", "timed_out", "timeout", "REJECTED")
+FAILURE = (
+    "failed",
+    "Failure",
+    "error",
+    "errored",
+    "cancelled",
+    "canceled",
+    "expired",
+    "timed_out",
+    "timeout",
+    "REJECTED",
+)
 TRAINING = ("VALIDATING", "QUEUING", "IN_PROGRESS", "WARMING_UP", "READY")
 
 Body = dict[str, Any]
@@ -138,16 +149,13 @@ class Stranger:
             links = [self._link(each) for each in pictures]
             return self._say(self._vary({"known_subjects": self._subjects(body), "images": [], "download_urls": links}))
         texts = [base64.b64encode(each).decode() for each in pictures]
-        shapes = itertools.cycle(
-            [
-                {"images": texts, "download_urls": []},
-                {"images": texts},
-                {"images": [None, *texts], "download_urls": None},
-                {"images": [f"data:image/jpeg;base64,{text}" for text in texts]},
-            ]
-        )
-        chosen = next(itertools.islice(shapes, next(self._turn) % 4, None))
-        return self._say(self._vary({"known_subjects": self._subjects(body)} | chosen))
+        shapes: list[Body] = [
+            {"images": texts, "download_urls": []},
+            {"images": texts},
+            {"images": [None, *texts], "download_urls": None},
+            {"images": [f"data:image/jpeg;base64,{text}" for text in texts]},
+        ]
+        return self._say(self._vary({"known_subjects": self._subjects(body)} | shapes[next(self._turn) % 4]))
 
     async def _submit(self, body: Body) -> web.StreamResponse:
         if body["response_mode"] != "urls":
@@ -160,7 +168,12 @@ class Stranger:
             self._set_in_flight(+1)
             if own:
                 self._by_id[own] = job_id
-        more = [{}, {"status": PENDING[0]}, {"poll_url": f"/v1/phota/jobs/{job_id}"}, {"created_at": 1, "status": None}]
+        more: list[Body] = [
+            {},
+            {"status": PENDING[0]},
+            {"poll_url": f"/v1/phota/jobs/{job_id}"},
+            {"created_at": 1, "status": None},
+        ]
         return self._say({"job_id": job_id} | more[next(self._turn) % 4], status=202)
 
     async def _job(self, request: web.Request) -> web.StreamResponse:
@@ -169,7 +182,9 @@ class Stranger:
             return self._error(404, {"detail": "no such job"})
         job["looks"] += 1
         if job["looks"] <= self.looks or not self.gate.is_set():
-            return self._say({"job_id": request.match_info["job_id"], "status": PENDING[next(self._turn) % len(PENDING)]})
+            return self._say(
+                {"job_id": request.match_info["job_id"], "status": PENDING[next(self._turn) % len(PENDING)]}
+            )
         if not job.get("is_told"):
             job["is_told"] = True
             self._set_in_flight(-1)
@@ -229,7 +244,8 @@ class Stranger:
             self.problems.append(f"add: unknown fields {sorted(unknown)}")
         profile_id = f"anna {len(self._profiles)}/é"
         self._profiles[profile_id] = {"tag": body.get("tag"), "looks": 0}
-        return self._say({"profile_id": profile_id} | [{}, {"status": "VALIDATING"}][next(self._turn) % 2])
+        more: list[Body] = [{}, {"status": "VALIDATING"}]
+        return self._say({"profile_id": profile_id} | more[next(self._turn) % 2])
 
     async def _ids(self, request: web.Request) -> web.StreamResponse:
         tag = request.query.get("tag")
@@ -276,9 +292,7 @@ class Stranger:
         text = json.dumps(body, indent=[None, 2][turn % 2], ensure_ascii=turn % 3 == 0).encode()
         headers = {"X-Request-Id": f"req-{turn}"}
         if turn % 5 == 4:  # a gateway that packs though nobody asked
-            return web.Response(
-                body=gzip.compress(text), status=status, headers=headers | {"Content-Encoding": "gzip"}
-            )
+            return web.Response(body=gzip.compress(text), status=status, headers=headers | {"Content-Encoding": "gzip"})
         kind = ["application/json", "application/json; charset=utf-8", "text/plain"][turn % 3]
         return web.Response(body=text, status=status, headers=headers | {"Content-Type": kind})
 
@@ -305,7 +319,10 @@ class Stranger:
         missing = REQUIRED - body.keys()
         if unknown or missing:
             self.problems.append(f"{operation}: unknown {sorted(unknown)}, missing {sorted(missing)}")
-        photos = [*body.get("images", []), *(body[each] for each in ("image", "input_image", "reference_image") if each in body)]
+        photos = [
+            *body.get("images", []),
+            *(body[each] for each in ("image", "input_image", "reference_image") if each in body),
+        ]
         for photo in photos:
             if not photo.startswith("http"):
                 base64.b64decode(photo, validate=True)

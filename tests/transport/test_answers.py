@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from support.clients import Connect, Listen, quick
+from support.folders import names
 from support.peer import Behaviour, answer, by_path, chunks, head, json, raw, script
 from support.pictures import PHOTO, image_answer, job_answer, link_answer, picture
 
@@ -77,7 +78,7 @@ async def test_pictures_come_out_into_files(listen: Listen, connect: Connect, sh
     result = await connect(peer).send(GenerateRequest(prompt="a sea", num_output_images=2), save_to=tmp_path)
 
     assert [image.path.read_bytes() for image in result.images if image.path] == PICTURES
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["generate-1.jpg", "generate-2.png"]
+    assert names(tmp_path) == ["generate-1.jpg", "generate-2.png"]
 
 
 CUT: dict[str, Behaviour] = {
@@ -132,7 +133,7 @@ CUT_SMALL = {
 }
 
 
-@pytest.mark.parametrize("cut", CUT_SMALL)
+@pytest.mark.parametrize("cut", [name for name in CUT_SMALL if name != "no job"])
 async def test_a_job_whose_handle_cannot_be_read_is_asked_for_again_with_its_id(
     listen: Listen, connect: Connect, cut: str
 ) -> None:
@@ -146,10 +147,33 @@ async def test_a_job_whose_handle_cannot_be_read_is_asked_for_again_with_its_id(
     assert len({each.json["client_request_id"] for each in peer.posts}) == 1
 
 
-@pytest.mark.parametrize("cut", CUT_SMALL)
-async def test_a_free_answer_that_cannot_be_read_is_asked_for_again(
-    listen: Listen, connect: Connect, cut: str
+async def test_a_whole_answer_without_a_job_is_not_asked_for_again(listen: Listen, connect: Connect) -> None:
+    """It was taken: whoever ignores the id would sell it once more."""
+    peer = await listen(json({"status": "queued"}, 202))
+
+    with pytest.raises(DecodeError, match="got none") as caught:
+        await connect(peer).generate("a sea", mode="job")
+
+    assert caught.value.charged == "unknown"
+    assert len(peer.posts) == 1
+
+
+@pytest.mark.parametrize("body", ["images", "links"])
+async def test_a_job_that_is_finished_at_once_is_taken_without_an_id(
+    listen: Listen, connect: Connect, body: str
 ) -> None:
+    peer = await listen()
+    finished = {"images": [base64.b64encode(PHOTO).decode()]} if body == "images" else {"download_urls": [peer.link()]}
+    peer.script = [by_path({"/generate": json(finished), ".jpg": answer(200, PHOTO)})]
+
+    result = await connect(peer).generate("a sea", mode="job")
+
+    assert [image.data for image in result.images] == [PHOTO]
+    assert len(peer.posts) == 1
+
+
+@pytest.mark.parametrize("cut", CUT_SMALL)
+async def test_a_free_answer_that_cannot_be_read_is_asked_for_again(listen: Listen, connect: Connect, cut: str) -> None:
     peer = await listen(CUT_SMALL[cut], json({"profiles": ["anna"]}))
 
     [profile] = await connect(peer).profiles.list()
@@ -287,7 +311,7 @@ async def test_an_error_that_is_packed_is_understood(listen: Listen, connect: Co
     body = msgspec.json.encode({"detail": "the photo is too dark", "request_id": "req-1"})
     peer = await listen(answer(400, packed(body, how), encoded(how)))
 
-    with pytest.raises(PhotaError, match="too dark .request req-1.") as caught:
+    with pytest.raises(PhotaError, match=r"too dark .request req-1.") as caught:
         await connect(peer).generate("a sea")
     assert caught.value.charged == "no"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.clients import Connect, Listen, quick
-from support.peer import answer, by_path, hang_up, hold, json, silence
+from support.peer import answer, by_path, hang_up, hold, json, silence, until
 from support.pictures import PHOTO, image_answer, job_answer, link_answer
 
 from phota_async import (
@@ -245,11 +245,9 @@ async def test_polls_never_go_before_a_paid_call(listen: Listen, connect: Connec
     first = asyncio.create_task(client.profiles.list())
     await peer.heard.wait()
     poll = asyncio.create_task(client.profiles.list())
-    while not client.limiter._queues[FREE]:
-        await asyncio.sleep(0)
+    await until(lambda: client.limiter._queues[FREE])
     paid = asyncio.create_task(client.generate("a sea"))
-    while not client.limiter._queues[PAID]:
-        await asyncio.sleep(0)
+    await until(lambda: client.limiter._queues[PAID])
     release.set()
     await asyncio.gather(first, poll, paid)
 

@@ -160,9 +160,9 @@ async def test_a_throttled_call_that_is_not_tried_again_is_no_pause(listen: List
 @pytest.fixture
 def untold() -> Iterator[None]:
     """Forget what this process has warned of."""
-    exchange._deprecations_told.clear()
+    exchange._told.clear()
     yield
-    exchange._deprecations_told.clear()
+    exchange._told.clear()
 
 
 ANNOUNCED = {"X-Phota-Deprecation-Date": "2026-05-08"}
@@ -209,8 +209,7 @@ async def test_a_deprecation_of_an_error_is_told_too(listen: Listen, connect: Co
     events: list[Event] = []
     peer = await listen(json({"detail": "no"}, 400, headers=ANNOUNCED))
 
-    with warnings.catch_warnings(), pytest.raises(PhotaError, match="HTTP 400"):
-        warnings.simplefilter("ignore")
+    with pytest.warns(DeprecationWarning, match="2026-05-08"), pytest.raises(PhotaError, match="HTTP 400"):
         await connect(peer, hooks=[events.append]).generate("a sea")
 
     assert names(events) == ["RequestStarted", "Deprecated", "AttemptFailed"]

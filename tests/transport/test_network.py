@@ -1,6 +1,7 @@
 """TLS that is wrong is never retried nor downgraded, and nothing is sent before it is right."""
 
-import datetime
+import asyncio
+import datetime as dt
 import ssl
 
 import pytest
@@ -11,7 +12,7 @@ from support.pictures import PHOTO, image_answer
 
 from phota_async import ConnectError
 
-YEAR = datetime.timedelta(days=365)
+YEAR = dt.timedelta(days=365)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def authority() -> trustme.CA:
 
 
 def serve(authority: trustme.CA, name: str = "127.0.0.1", *, is_expired: bool = False) -> ssl.SSLContext:
-    then = datetime.datetime.now(datetime.UTC) - YEAR if is_expired else None
+    then = dt.datetime.now(dt.UTC) - YEAR if is_expired else None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name, not_after=then).configure_cert(context)
     return context
@@ -77,8 +78,6 @@ async def test_a_port_without_tls(connect: Connect) -> None:
 
 
 async def test_a_port_that_answers_tls_in_plain_text(connect: Connect) -> None:
-    import asyncio
-
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n")
         writer.close()
@@ -117,7 +116,7 @@ async def test_a_proxy_that_is_not_there(listen: Listen, connect: Connect) -> No
 
 
 async def test_an_address_that_cannot_be_requested(connect: Connect) -> None:
-    with pytest.raises(Exception, match="base_url|cannot connect") as caught:
+    with pytest.raises(Exception, match=r"base_url|cannot connect") as caught:
         await connect("https://photos..example").generate("a sea")
 
     assert caught.value.charged == "no"  # type: ignore[attr-defined]

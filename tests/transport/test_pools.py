@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from support.clients import KEY, QUICK, Connect, Listen
-from support.peer import Peer, answer, hold, json, script
+from support.peer import Peer, answer, hold, json, script, until
 from support.pictures import PHOTO, image_answer
 
 from phota_async import ClientConfig, ConfigError, PhotaClient
@@ -239,7 +239,6 @@ CLOSED = {
     "job": lambda client: client.jobs.get("1"),
     "wait": lambda client: client.jobs.wait("1"),
     "secret": lambda client: client.webhooks.secret(),
-    "enter": lambda client: client.__aenter__(),
 }
 
 
@@ -382,8 +381,7 @@ async def test_many_calls_share_a_connection_each_at_a_time(listen: Listen, conn
     peer = await listen(hold(release, LISTING))
     client = connect(peer)
     tasks = [asyncio.create_task(client.profiles.list()) for _ in range(64)]
-    while len(peer.requests) < 64:
-        await asyncio.sleep(0)
+    await until(lambda: len(peer.requests) == 64)
     release.set()
     await asyncio.gather(*tasks)
 
