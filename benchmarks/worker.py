@@ -40,13 +40,19 @@ async def _open(stack: AsyncExitStack, scenario: Scenario, contender: str, setup
     if scenario.warms_up:
         async with scenario.open(contender, setup.warm()) as run:  # imports and caches, not this case's memory
             await run()
-    run = await stack.enter_async_context(scenario.open(contender, setup))
     if scenario.paired:
+        run = await stack.enter_async_context(scenario.open(contender, setup))
         floor = await stack.enter_async_context(scenario.open(setup.case.contenders[0], setup))
         return lambda: measure_pair(run, floor)
     gc.collect()
     before = memory()
-    return lambda: measure(run, before)
+
+    async def do_round() -> Sample:
+        # Opened anew: two connections of one process may differ by a third for as long as they live.
+        async with scenario.open(contender, setup) as run:
+            return await measure(run, before)
+
+    return do_round
 
 
 def _remove_files(directory: Path) -> None:

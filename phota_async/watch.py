@@ -94,7 +94,7 @@ def ids_of(given: object) -> tuple[str, ...]:
         given = (given,)
     if not isinstance(given, Iterable):
         fail("watch", "an id or a list of them", given)
-    ids = tuple(getattr(each, "job_id", each) for each in given)
+    ids: list[Any] = [getattr(each, "job_id", each) for each in given]
     for each in ids:
         if not isinstance(each, str):
             fail("watch", "ids, each a str", each)

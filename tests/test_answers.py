@@ -1,4 +1,4 @@
-"""Answers become values or the right error, whatever of the contract's open points the service chose."""
+"""Answers become values or the right error, whatever the service chose where nothing is published."""
 
 import json
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def error(
     return error_from(status, headers or {}, data, CALLS[kind])
 
 
-# Errors: contract, section 7
+# Errors
 
 CLASSES: dict[int, type[StatusError]] = {
     **dict.fromkeys((400, 405, 408, 410, 413, 415, 418, 422, 451), BadRequestError),
@@ -265,7 +265,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None, status: int
     assert error(status, headers=headers).retry_after == seconds
 
 
-# Money and what to do: design, section 4
+# Money and what to do
 
 UNCLEAR: list[tuple[int, Kind]] = [(s, k) for s in (500, 501, 502) for k in ("paid", "job", "create")]
 UNCLEAR += [(504, "job"), (504, "create")]
@@ -383,7 +383,7 @@ def test_what_is_no_object(body: bytes, is_cut: bool) -> None:
     assert caught.value.__cause__ is None
 
 
-# Image answers: contract, section 4.1
+# Image answers
 
 
 def test_an_image_answer() -> None:
@@ -423,7 +423,7 @@ def test_pictures_are_lists(name: str, value: Any, got: str) -> None:
         read_image_answer({name: value})
 
 
-# Jobs: contract, section 5
+# Jobs: what they look like is not published
 
 PICTURES = {"download_urls": [LINK], "known_subjects": {"counts": {"p1": 1}}}
 ANSWER = ImageAnswer(known_subjects=KnownSubjects({"p1": 1}), download_urls=(LINK,))
@@ -547,8 +547,14 @@ def test_the_id_of_a_job(data: dict[str, Any], asked: str | None, expected: str)
 
 
 def test_a_handle_without_an_id_is_refused() -> None:
-    with pytest.raises(DecodeError, match="expected a job with a job_id, got none"):
+    with pytest.raises(DecodeError, match="expected a job with a job_id, got none") as caught:
         read_job({"status": "queued"})
+    assert caught.value.is_final  # it was taken: sending it again might buy it again
+
+
+def test_a_job_that_is_done_at_once_needs_no_id() -> None:
+    job = read_job({"download_urls": [LINK]})
+    assert (job.job_id, job.is_done) == ("", True)
 
 
 @pytest.mark.parametrize(("echo", "expected"), [("e", "e"), (None, "c1"), (7, "c1"), ("missing", "c1")])
@@ -557,7 +563,7 @@ def test_the_client_request_id_of_a_job(echo: Any, expected: str) -> None:
     assert read_job(data, client_request_id="c1").client_request_id == expected
 
 
-# Profiles: contract, section 6
+# Profiles
 
 
 def test_a_profile() -> None:

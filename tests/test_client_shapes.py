@@ -1,12 +1,14 @@
-"""What goes out for each endpoint and field of the contract, to the letter; aioresponses stands where sockets were."""
+"""What goes out for each endpoint and field, to the letter; aioresponses stands where sockets were."""
 
 import base64
 import io
 import pickle
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -371,6 +373,8 @@ BAD_PHOTOS: list[tuple[Any, str]] = [
     ("data:image/jpeg;base64", "image"),
     ("data:,hello", "got something else"),
     ("https://example.com/\ud800", "half a character"),
+    ("http://", "expected a link with a host, got 'http://'"),
+    ("https:///a.jpg", "expected a link with a host"),
     (7, "expected a path, bytes, a link, a data URI, a binary file or a Pillow image, got int"),
     (None, "expected a path, bytes, .* got NoneType"),
 ]
@@ -385,6 +389,14 @@ async def test_what_is_no_photo_is_found_before_anything_is_sent(
     assert service.calls == 0
     assert str(caught.value).startswith("image")
     assert len(str(caught.value)) < 500
+
+
+async def test_without_validation_a_link_may_have_no_host(client: PhotaClient, service: FakeService) -> None:
+    expect(service, "enhance")
+    await client.enhance("http://", validate=False)
+    assert service.only.json["image"] == "http://"
+    with pytest.raises(InputError, match="half a character"):
+        await client.enhance("https://example.com/\ud800", validate=False)
 
 
 async def test_the_bad_one_of_many_photos_is_named(client: PhotaClient, service: FakeService) -> None:
@@ -732,6 +744,26 @@ async def test_what_the_client_manages_is_not_taken_as_extra(
     assert service.calls == 0
 
 
+async def test_a_job_that_is_done_is_not_asked_for_again(client: PhotaClient, service: FakeService) -> None:
+    service.answer("POST", "/edit", {"job_id": "j1", "status": "done", **image_answer(links=LINKS)}, status=202)
+    job = await client.jobs.submit(EditRequest(images=(JPEG,), prompt="[[p1]]"))
+    result = await client.jobs.wait(job)
+    assert [image.url for image in result.images] == LINKS
+    assert result.missing() == ("p1",)  # the job knows whom its request named
+    assert service.calls == 1
+
+
+@virtual_time
+async def test_a_job_stands_for_its_id(service: FakeService) -> None:
+    service.answer("POST", "/generate", {"job_id": "j1"}, status=202, headers={"X-Request-Id": "r1"})
+    service.answer("GET", "/jobs/j1", {"status": "done", "request_id": "r2", **image_answer(links=LINKS)})
+    async with PhotaClient(KEY) as client:
+        job = await client.jobs.submit(GenerateRequest(prompt="[[p1]]"))
+        assert (job.request_id, (await client.jobs.get(job)).request_id) == ("r1", "r2")
+        result = await client.jobs.wait(job)
+    assert (result.request_id, result.missing()) == ("r2", ("p1",))
+
+
 @virtual_time
 async def test_waiting_for_a_job(service: FakeService) -> None:
     service.answer("GET", "/jobs/j1", {"job_id": "j1", "status": "RUNNING"}, times=1)
@@ -877,6 +909,26 @@ async def test_a_training_takes_a_list(urls: Any, client: PhotaClient, service: 
     assert service.calls == 0
 
 
+@pytest.mark.parametrize(("urls", "got"), [([7], "7"), ([None], "None"), ([Path("a.jpg")], "PosixPath")])
+async def test_the_links_of_a_training_are_text(urls: Any, got: str, client: PhotaClient, service: FakeService) -> None:
+    with pytest.raises(InputError, match=f"image_urls: expected links, each a str, got {got}"):
+        await client.profiles.create(urls, validate=False)
+    with pytest.raises(InputError, match=rf"image_urls: expected http\(s\) links, got {got}"):
+        await client.profiles.create([*TRAINING, *urls])
+    assert service.calls == 0
+
+
+async def test_a_creation_that_does_not_say_its_id_says_where_to_look(
+    client: PhotaClient, service: FakeService
+) -> None:
+    service.answer("POST", "/profiles/add", {"status": "ok"})
+    with pytest.raises(DecodeError) as caught:
+        await client.profiles.create(TRAINING)
+    assert caught.value.charged == "unknown"
+    assert "profiles.list(tag=...) before creating it again" in caught.value.hint
+    assert service.calls == 1
+
+
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_a_profile_is_not_created_twice(status: int, service: FakeService) -> None:
     @virtual_time
@@ -954,6 +1006,27 @@ async def test_a_404_after_a_lost_answer_means_deleted(service: FakeService) -> 
     async with PhotaClient(KEY) as client:
         await client.profiles.delete("p1")
     assert service.calls == 2
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        {"status": 503},
+        {"status": 429},
+        {"error": aiohttp.ClientConnectorError(cast("Any", SimpleNamespace(ssl=None)), OSError("refused"))},
+    ],
+)
+def test_a_404_after_what_did_nothing_is_a_404(passing: dict[str, Any], service: FakeService) -> None:
+    @virtual_time
+    async def run() -> None:
+        service.answer("DELETE", "/profiles/p1", {"detail": "no"}, times=1, **passing)
+        service.answer("DELETE", "/profiles/p1", {"detail": "Not Found"}, status=404)
+        async with PhotaClient(KEY) as client:
+            with pytest.raises(NotFoundError) as caught:
+                await client.profiles.delete("p1")
+        assert caught.value.attempts == 2
+
+    run()
 
 
 # Errors through the client
@@ -1046,6 +1119,16 @@ async def test_a_client_works_without_a_block(service: FakeService) -> None:
         await client.aclose()
 
 
+async def test_a_client_may_be_entered_again(service: FakeService) -> None:
+    service.answer("GET", "/profiles/ids", {"profiles": []})
+    client = PhotaClient(KEY)
+    for _ in range(2):
+        async with client:
+            assert await client.profiles.list() == []
+        with pytest.raises(ConfigError, match="the client is closed"):
+            await client.profiles.list()
+
+
 def test_a_client_is_not_pickled() -> None:
     with pytest.raises(ConfigError, match="a client cannot be pickled"):
         pickle.dumps(PhotaClient(KEY))
@@ -1056,6 +1139,51 @@ def test_a_client_needs_a_key_and_settings_of_ours() -> None:
         PhotaClient()
     with pytest.raises(ConfigError, match="config: expected a ClientConfig, got dict"):
         PhotaClient(KEY, config={"timeout": 3})  # type: ignore[arg-type]  # this is what is tested
+
+
+async def _hook(_event: Any) -> None: ...
+
+
+class _AsyncHook:
+    async def __call__(self, _event: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"limiter": 8}, "limiter: expected a Limiter, got int"),
+        ({"session": "x"}, "session: expected an aiohttp.ClientSession, got str"),
+        ({"session": aiohttp.ClientSession}, "session: expected an aiohttp.ClientSession, got "),
+        ({"hooks": print}, "hooks: expected a list of callables, got builtin_function_or_method"),
+        ({"hooks": "ab"}, "hooks: expected a list of callables, got str in it"),
+        ({"hooks": [print, None]}, "hooks: expected a list of callables, got NoneType in it"),
+        ({"hooks": [_hook]}, "hooks: expected plain functions, got an asynchronous one"),
+        ({"hooks": [partial(_hook)]}, "hooks: expected plain functions, got an asynchronous one"),
+        ({"hooks": [_AsyncHook()]}, "hooks: expected plain functions, got an asynchronous one"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_found_at_once(settings: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        PhotaClient(KEY, **settings)
+
+
+async def test_no_hooks_and_hooks_of_any_kind(service: FakeService) -> None:
+    service.answer("GET", "/profiles/ids", {"profiles": []})
+    told: list[Any] = []
+    every_kind: list[Any] = [None, (), [told.append], iter([told.append, _Hook(told), print])]
+    for hooks in every_kind:
+        async with PhotaClient(KEY, hooks=hooks) as client:
+            await client.profiles.list()
+    assert len(told) == 6
+
+
+class _Hook:
+    def __init__(self, told: list[Any]) -> None:
+        self.told = told
+
+    def __call__(self, event: Any) -> None:
+        self.told.append(event)
+
     with pytest.raises(ConfigError, match="base_url: expected https"):
         PhotaClient(KEY, "http://example.com")
 

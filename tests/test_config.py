@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 import ssl
 from typing import Any
 
@@ -25,7 +26,7 @@ POSITIVE = [name for name in ClientConfig.__struct_fields__ if name.endswith(("t
 # RetryPolicy
 
 
-def test_the_default_policy_is_the_designs() -> None:
+def test_the_default_policy() -> None:
     policy = RetryPolicy()
     assert (policy.max_attempts, policy.backoff, policy.max_backoff) == (5, 0.5, 20.0)
     assert (policy.tokens, policy.retry_cost, policy.success_refund) == (500, 5, 1)
@@ -53,7 +54,7 @@ def test_a_policy_needs_one_attempt_and_takes_zeros_elsewhere() -> None:
 def test_the_defaults_outlive_the_service() -> None:
     config = ClientConfig()
     assert config.mode == "sync"
-    assert config.answer_timeout > 600  # the service takes up to 600 s: contract, section 8
+    assert config.answer_timeout > 600  # the service takes up to 600 s
     assert config.timeout > config.answer_timeout
     assert config.profile_interval == 15
     assert (config.job_interval, config.max_job_interval) == (2, 15)
@@ -88,6 +89,41 @@ def test_a_config_hides_its_headers_and_proxy() -> None:
 def test_headers_are_plain_and_not_the_key(headers: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="headers: expected plain text and not the key") as caught:
         ClientConfig(headers=headers)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("headers", None, "a mapping of names to texts, got NoneType"),
+        ("headers", [("X-Team", "a")], "a mapping of names to texts, got list"),
+        ("headers", {"X": 1}, "a str for each name and text, got int"),
+        ("headers", {b"X": "1"}, "a str for each name and text, got bytes"),
+        ("retry", 3, "a RetryPolicy, got int"),
+        ("retry", None, "a RetryPolicy, got NoneType"),
+        ("ssl_context", "/ca.pem", "an ssl.SSLContext or None, got str"),
+        ("ssl_context", False, "an ssl.SSLContext or None, got bool"),
+        ("allow_private_downloads", "no", "True, False or None, got str"),
+        ("proxy", 5, "http(s)://host:port or None, got int"),
+        *(
+            ("proxy", address, "http(s)://host:port or None, got str")
+            for address in ("", "proxy:3128", "http://", "socks5://proxy", "http://proxy:port", "http://[::1")
+        ),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused(name: str, value: Any, expected: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(f'{name}: expected {expected}')}$"):
+        ClientConfig(**{name: value})
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy", "https://proxy:3128", "http://[::1]:3128", f"http://user:{KEY}@p"])
+def test_proxies_that_are_taken(proxy: str) -> None:
+    assert ClientConfig(proxy=proxy).proxy == proxy
+
+
+def test_a_refused_proxy_is_not_shown() -> None:
+    with pytest.raises(ConfigError, match="proxy: expected") as caught:
+        ClientConfig(proxy=f"user:{KEY}@proxy")
     assert KEY not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Layers import downwards only, importing costs next to nothing, and the public names are the designed ones."""
+"""Layers import downwards only, importing costs next to nothing, and the public names are fixed."""
 
 import ast
 import subprocess
@@ -328,7 +328,7 @@ def test_nothing_is_read_from_the_environment_at_import() -> None:
     assert run(program) == ["CONTROL"]
 
 
-# Public names: design, section 3
+# Public names: users, examples and checks rely on them
 
 PUBLIC = {
     *("PhotaClient", "ClientConfig", "RetryPolicy", "Limiter"),
@@ -342,10 +342,10 @@ PUBLIC = {
     *("ServerError", "JobFailedError", "TrainingError", "DownloadError", "SignatureError"),
     *("BudgetExceededError", "LedgerError", "ScopeError"),
 }
-ADDED = {"Ledger"}  # beyond the design's list, which says what must be there
+ADDED = {"Ledger"}  # later than the rest
 
 
-def test_the_public_names_are_the_designed_ones() -> None:
+def test_the_public_names_are_fixed() -> None:
     assert set(phota_async.__all__) == PUBLIC | ADDED | {"__version__"}
     assert len(phota_async.__all__) == len(set(phota_async.__all__))
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from support.virtual_time import near, now, run_virtual, settle, virtual_time
 
+from phota_async import limiter as limiter_module
 from phota_async.errors import ConfigError
 from phota_async.limiter import FREE, PAID, Limiter, LimiterStatistics
 
@@ -67,6 +68,13 @@ def test_limits_are_positive_numbers(name: str, value: Any) -> None:
         Limiter(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["max_concurrency", "max_bytes"])
+def test_what_is_counted_is_whole(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: expected a whole number, got 2.5"):
+        Limiter(**{name: 2.5})  # type: ignore[arg-type]  # this is what is tested
+    assert Limiter(rate=2.5).rate == 2.5
+
+
 def test_concurrency_always_has_a_limit() -> None:
     with pytest.raises(ConfigError, match="max_concurrency: expected more than 0, got None"):
         Limiter(None)  # type: ignore[arg-type]  # this is what is tested
@@ -101,6 +109,18 @@ async def test_paid_calls_go_before_free_ones() -> None:
     order = [("first", FREE), ("poll 1", FREE), ("buy 1", PAID), ("poll 2", FREE), ("buy 2", PAID)]
     await asyncio.gather(*(calls.call(name, priority=priority) for name, priority in order))
     assert calls.begun == ["first", "buy 1", "buy 2", "poll 1", "poll 2"]
+
+
+@virtual_time
+async def test_free_calls_come_through_in_the_end() -> None:
+    calls = Calls(Limiter(1))
+    paid = [(f"buy {number}", PAID) for number in range(30)]
+    order = [("first", PAID), ("poll 1", FREE), ("poll 2", FREE), *paid]
+    await asyncio.gather(*(calls.call(name, priority=priority) for name, priority in order))
+    row = limiter_module.MOST_IN_A_ROW
+    assert calls.begun.index("poll 1") == 1 + row
+    assert calls.begun.index("poll 2") == 2 + 2 * row
+    assert [name for name in calls.begun if name.startswith("buy")] == [name for name, _ in paid]
 
 
 @virtual_time

@@ -28,7 +28,7 @@ WORDS = st.text(max_size=20)
 SPELLINGS: list[Any] = [str.lower, str.upper, str.capitalize]
 
 
-def test_the_vocabulary_is_the_contracts() -> None:
+def test_the_vocabulary() -> None:
     assert set(SUCCESS) == SUCCESS_WORDS
     assert set(FAILURE) == FAILURE_WORDS
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from phota_async import BatchItem
+from phota_async.errors import InputError
 from phota_async.pricing import PUBLISHED, Price, PriceTable, estimate, named_subjects, names_subjects, spent
 from phota_async.requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
 
@@ -32,7 +34,7 @@ def remix(**fields: Any) -> AnyRequest:
     return RemixRequest(input_image="a", reference_image="b", **fields)
 
 
-def test_the_published_prices_are_the_contracts() -> None:
+def test_the_published_prices() -> None:
     assert PUBLISHED.images == {
         "enhance": Price(Decimal("0.12"), Decimal("0.15")),
         "remix": Price(Decimal("0.12"), Decimal("0.15")),
@@ -73,6 +75,24 @@ def test_many_requests_add_up() -> None:
 
 def test_one_unknown_price_makes_the_sum_unknown() -> None:
     assert estimate([enhance(), edit()]) == (None, None)
+
+
+def test_items_of_a_batch_hold_requests() -> None:
+    items = [BatchItem("a", enhance()), BatchItem("b", remix(profile_ids=["p1"]))]
+    assert estimate(items) == (Decimal("0.24"), Decimal("0.27"))
+    assert estimate(items[0]) == (Decimal("0.12"), Decimal("0.12"))
+
+
+@pytest.mark.parametrize("wrong", [None, "edit", ["edit"], {"prompt": "x"}, 7, [enhance(), None]])
+def test_what_is_no_request(wrong: Any) -> None:
+    with pytest.raises(InputError, match="requests: expected requests or items of a batch, got"):
+        estimate(wrong)
+
+
+def test_a_prompt_that_was_not_validated_names_nobody() -> None:
+    request = edit(prompt=7, profile_ids=["p1", 7])
+    assert named_subjects(request) == ("p1",)
+    assert names_subjects(request)
 
 
 def test_nothing_costs_nothing() -> None:

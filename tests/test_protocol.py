@@ -185,7 +185,7 @@ def test_extra_never_replaces_an_absent_field(request_: AnyRequest, name: str) -
 
 
 def test_a_synchronous_call_may_bear_an_id_as_a_further_field() -> None:
-    request = GenerateRequest(prompt="x", extra={"client_request_id": "c1"})  # contract, section 5: effect unknown
+    request = GenerateRequest(prompt="x", extra={"client_request_id": "c1"})  # its effect is not published
     assert body_of(image_call(request))["client_request_id"] == "c1"
 
 

@@ -31,7 +31,7 @@ REQUESTS: list[AnyRequest] = [
 ]
 each_request = pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.operation)
 
-# What the contract's table of section 3 lists for each endpoint, and its defaults.
+# What each endpoint lists, and its defaults: https://docs.photalabs.com/api/studio/edit and its sisters
 SHARED = {"num_output_images": 1, "output_format": "jpg", "response_mode": "bytes", "extra": {}}
 SIZED = {"aspect_ratio": "auto", "resolution": "1K", "base_model": "nb2", "quality": None}
 FIELDS: dict[type[ImageRequest], dict[str, Any]] = {
@@ -43,7 +43,7 @@ FIELDS: dict[type[ImageRequest], dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", FIELDS)
-def test_fields_and_defaults_are_the_contracts(kind: type[Any]) -> None:
+def test_fields_and_defaults(kind: type[Any]) -> None:
     photos = dict.fromkeys(kind.photos, "x")
     request = kind(**photos)
     assert {name: getattr(request, name) for name in kind.__struct_fields__} == FIELDS[kind]
@@ -93,7 +93,7 @@ def test_an_unknown_operation_is_refused() -> None:
 
 def test_lists_become_tuples_so_that_a_request_cannot_change() -> None:
     photos, ids = ["a.jpg"], ["p1"]
-    request = EditRequest(images=photos, profile_ids=ids)  # type: ignore[arg-type]  # lists are taken
+    request = EditRequest(images=photos, profile_ids=ids)
     photos.append("b.jpg")
     ids.append("p2")
     assert request.images == ("a.jpg",)

@@ -1,4 +1,4 @@
-"""The law of what is safe to send again, and when: the whole table of the design's section 4."""
+"""The law of what is safe to send again, and when: the whole table."""
 
 import datetime as dt
 import time
@@ -50,7 +50,7 @@ FINAL = [
     ConnectError("https://x", "TLS: wrong certificate").with_context(retryable=False),
 ]
 
-# The design's table, row by row, in its own words.
+# The law, row by row: what each kind of call may do after each fault.
 TABLE: dict[Kind, dict[str, bool]] = {
     "free": {"not sent": True, "429, 503": True, "500, 502": True, "504": True, "lost": True},
     "job": {"not sent": True, "429, 503": True, "500, 502": True, "504": True, "lost": True},
@@ -94,6 +94,12 @@ def test_the_law_covers_every_kind_and_fault() -> None:
 @pytest.mark.parametrize("error", FINAL, ids=repr)
 def test_what_is_never_tried_again(kind: Kind, error: PhotaError) -> None:
     assert fault_of(error) is None
+    assert decide(POLICY, 1, error, kind) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_that_came_whole_would_come_again(kind: Kind) -> None:
+    error = DecodeError("expected a job with a job_id, got none").with_context(is_final=True)
     assert decide(POLICY, 1, error, kind) is None
 
 

@@ -1,6 +1,7 @@
 """Every documented limit is checked before anything is sent, and says expected and got."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,7 +155,7 @@ def test_other_aspect_ratios_are_refused(make: Make, ratio: Any) -> None:
     assert error.sentence() == f"aspect_ratio: expected auto or 1:1 or 3:4 or 4:3 or 9:16 or 16:9, got {ratio!r}"
 
 
-CAPABILITIES = {  # contract, section 3.3
+CAPABILITIES = {  # https://docs.photalabs.com/guides/base-models
     "nb2": ["1K", "2K", "4K"],
     "gpt-image-2": ["1K", "2K", "4K"],
     "qwen-image-2": ["1K", "2K"],
@@ -282,6 +283,12 @@ def test_training_takes_links_only(photo: Any) -> None:
 def test_a_long_photo_is_not_repeated_in_the_error() -> None:
     error = failure(check_training, [*LINKS[:10], "A" * 10_000], "standard")
     assert len(str(error)) < 300
+    assert "got str" in str(error)
+
+
+def test_what_is_no_text_is_named_by_its_kind() -> None:
+    error = failure(check_training, [*LINKS[:10], Path("a.jpg")], "standard")
+    assert error.sentence() == f"image_urls: expected http(s) links, got {type(Path()).__name__}"
 
 
 @pytest.mark.parametrize("tag", ["a", "x" * 128, "ünï cödé &?#/", " "])

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from phota_async import PhotaClient, watch
 from phota_async.config import ClientConfig
 from phota_async.errors import (
     AuthenticationError,
+    BadRequestError,
     ConfigError,
     ConnectError,
     DeadlineError,
@@ -30,8 +32,8 @@ from phota_async.errors import (
     TrainingError,
 )
 from phota_async.events import Event, JobChanged, ProfileChanged
-from phota_async.models import Profile, ProfileStatus
-from phota_async.watch import Follower, Watch, follow_one, growing, steady
+from phota_async.models import Job, JobStatus, Profile, ProfileStatus
+from phota_async.watch import Follower, Watch, follow_one, growing, ids_of, steady
 
 Step = str | PhotaError | tuple[str, float]
 CURABLE = [
@@ -139,6 +141,21 @@ async def test_an_id_is_watched_once_however_often_it_is_given() -> None:
     assert len(script.looks) == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "ids"),
+    [
+        ("j1", ("j1",)),
+        (["j1", "j2", "j1"], ("j1", "j2")),
+        (Job(job_id="j1", status=JobStatus("queued")), ("j1",)),
+        ([Job(job_id="j1", status=JobStatus("queued")), "j2"], ("j1", "j2")),
+        ({"j1": 1}, ("j1",)),
+        ([], ()),
+    ],
+)
+def test_ids_however_they_are_given(given: Any, ids: tuple[str, ...]) -> None:
+    assert ids_of(given) == ids
+
+
 @virtual_time
 async def test_one_id_may_stand_alone() -> None:
     script = Script(abc=["READY"])
@@ -161,9 +178,35 @@ async def test_words_that_nobody_knows_are_changes_and_never_the_end(caplog: pyt
         changes = await all_changes(watch_script(script))
     assert [change[2] for change in changes if change[0] == "a"] == ["PUBLISHING", "MOONING", "READY"]
     told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 2  # once a word: contract, section 6.3
+    assert len(told) == 2, told  # once a word
     assert "PUBLISHING" in told[0]
     assert "MOONING" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "got"), [(None, "None"), (5, "5"), ([["a"]], "list"), (["a", None], "None"), (b"a", "97")]
+)
+def test_what_is_no_id_is_refused(ids: Any, got: str) -> None:
+    client = PhotaClient(KEY)
+    for follow in (client.jobs.watch, client.profiles.watch):
+        with pytest.raises(InputError, match=f"watch: expected .*, got {got}$"):
+            follow(ids)
+
+
+@virtual_time
+async def test_known_words_are_not_told_however_they_are_written(
+    caplog: pytest.LogCaptureFixture, service: FakeService
+) -> None:
+    pending = ["queued", "pending", "running", "processing", "in_progress", "started", "submitted", "created"]
+    script = Script(a=["queuing", "Validating", *pending, *(word.upper() for word in pending), "ready"])
+    service.answer("GET", "/jobs/j1", {"status": "ILLUMINATED", "result": image_answer(links=["https://x/1.jpg"])})
+    with caplog.at_level(logging.WARNING, "phota_async"):
+        await all_changes(watch_script(script))
+        async with PhotaClient(KEY) as client:
+            await client.jobs.wait("j1")  # its result is there, whatever the word says
+            async with client.jobs.watch("j1") as changes:
+                assert [change.status async for change in changes] == ["ILLUMINATED"]
+    assert caplog.records == []
 
 
 # Faults
@@ -196,6 +239,34 @@ async def test_a_404_is_believed_when_it_is_confirmed() -> None:
     blink = NotFoundError(404)
     script = Script(a=[blink, "QUEUING", blink, "QUEUING", blink, "READY"])
     assert [change[2] for change in await all_changes(watch_script(script))] == ["QUEUING", "READY"]
+
+
+@pytest.mark.parametrize("error", [BadRequestError(422), BadRequestError(400), InputError("job_id: expected a str")])
+def test_an_id_that_is_refused_is_told_and_the_others_go_on(error: PhotaError) -> None:
+    @virtual_time
+    async def run() -> None:
+        script = Script(a=["QUEUING", error], b=["QUEUING"] * 9 + ["READY"], c=[error])
+        changes = await all_changes(watch_script(script))
+        assert ("a", "QUEUING", None, error) in changes
+        assert ("c", None, None, error) in changes
+        assert changes[-1] == ("b", "QUEUING", "READY", None)
+        assert len(script.times("c")) == 1
+
+    run()
+
+
+@virtual_time
+async def test_an_empty_id_is_told_and_the_others_go_on(service: FakeService) -> None:
+    service.answer("GET", "/jobs/j1", {"status": "done"})
+    service.answer("GET", "/profiles/p1/status", {"status": "READY"})
+    async with PhotaClient(KEY) as client:
+        async with client.jobs.watch(["", "j1"]) as jobs:
+            seen = {change.job_id: change async for change in jobs}
+        async with client.profiles.watch(["", "p1"]) as profiles:
+            seen_profiles = {change.profile_id: change async for change in profiles}
+    assert isinstance(seen[""].error, InputError)
+    assert isinstance(seen_profiles[""].error, InputError)
+    assert (seen["j1"].status, seen_profiles["p1"].status) == ("done", "READY")
 
 
 @pytest.mark.parametrize(
@@ -356,6 +427,31 @@ async def test_leaving_in_the_middle_of_a_look_ends_the_look() -> None:
 
 
 @virtual_time
+async def test_reading_after_the_block_ends_at_once() -> None:
+    script = Script(a=["QUEUING"], b=["QUEUING"])
+    async with watch_script(script) as changes:
+        await anext(changes)
+    async with asyncio.timeout(1):
+        assert len([change async for change in changes]) <= 1  # what was seen before, and no waiting
+        for _ in range(3):
+            with pytest.raises(StopAsyncIteration):
+                await anext(changes)
+
+
+@virtual_time
+async def test_readers_elsewhere_end_with_the_block() -> None:
+    async def read(changes: Any) -> list[Change]:
+        return [change async for change in changes]
+
+    async with watch_script(Script(a=["QUEUING"])) as changes:
+        readers = [asyncio.create_task(read(changes)) for _ in range(3)]
+        await asyncio.sleep(25)
+    async with asyncio.timeout(1):
+        seen = await asyncio.gather(*readers)
+    assert sum(seen, []) == [("a", None, "QUEUING", None)]  # noqa: RUF017 - three short lists
+
+
+@virtual_time
 async def test_a_cancelled_reader_leaves_no_task() -> None:
     script = Script(a=["QUEUING"])
     reader = asyncio.create_task(all_changes(watch_script(script)))
@@ -494,6 +590,37 @@ async def test_watching_jobs(service: FakeService) -> None:
 
 
 @virtual_time
+async def test_a_job_may_stand_for_its_id(service: FakeService) -> None:
+    service.answer("GET", "/jobs/j1", {"status": "done"})
+    async with PhotaClient(KEY) as client:
+        job = await client.jobs.get("j1")
+        given: list[Any] = [job, [job], [job, "j1"], "j1"]
+        for jobs in given:
+            async with client.jobs.watch(jobs) as changes:
+                assert [(change.job_id, change.status) async for change in changes] == [("j1", "done")]
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(None, 100), (7, 7), (0.5, 0.5)])
+def test_the_configs_interval_of_profiles(interval: float | None, seconds: float, service: FakeService) -> None:
+    @virtual_time
+    async def run() -> None:
+        async with PhotaClient(KEY, config=ClientConfig(profile_interval=100)) as client:
+            for use in (client.profiles.wait, partial(watch_to_the_end, client)):
+                service.answer("GET", "/profiles/p1/status", {"status": "QUEUING"}, times=1)
+                service.answer("GET", "/profiles/p1/status", {"status": "READY"}, times=1)
+                start = now()
+                await use("p1", interval=interval)
+                assert 0.89 * seconds <= now() - start <= 1.11 * seconds
+
+    run()
+
+
+async def watch_to_the_end(client: PhotaClient, profile_id: str, interval: float | None) -> None:
+    async with client.profiles.watch(profile_id, interval=interval) as changes:
+        assert [change.status async for change in changes] == ["QUEUING", "READY"]
+
+
+@virtual_time
 async def test_a_refused_key_ends_a_watch_of_the_client(service: FakeService) -> None:
     service.answer("GET", "/jobs/j1", {"detail": "Invalid API key"}, status=401)
 
@@ -518,6 +645,21 @@ async def test_jobs_are_looked_at_less_and_less_often(service: FakeService) -> N
         await client.jobs.wait("j1")
     # 2 + 3 + 4.5 + 6.75 + 10.125 + 25 times 15 s, less up to a tenth
     assert 360 <= now() - start <= 402
+
+
+@virtual_time
+async def test_retry_after_of_an_answer_is_kept(service: FakeService) -> None:
+    headers = {"Retry-After": "50"}
+    service.answer("GET", "/jobs/j1", {"status": "running"}, headers=headers, times=1)
+    service.answer("GET", "/jobs/j1", {"status": "succeeded"})
+    service.answer("GET", "/profiles/p1/status", {"status": "QUEUING"}, headers=headers, times=1)
+    service.answer("GET", "/profiles/p1/status", {"status": "READY"})
+    async with PhotaClient(KEY) as client:
+        start = now()
+        await client.jobs.wait("j1")
+        assert now() - start == near(50)
+        await client.profiles.wait("p1")
+        assert now() - start == near(100)
 
 
 @virtual_time

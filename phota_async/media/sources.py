@@ -19,6 +19,7 @@ import pybase64
 from .. import threads
 from ..errors import InputError
 from ..protocol import Slot
+from ..validation import fail, is_http_url
 from .formats import HEAD, sniff
 
 MAX_NAME = 256  # characters; what is longer is hardly a path
@@ -168,6 +169,8 @@ def is_link(text: str) -> bool:
 def _source(slot: Slot, validate: bool) -> Source:
     image, name = slot.image, slot.name
     if isinstance(image, str) and is_link(image):
+        if validate and not is_http_url(image):
+            fail(name, "a link with a host", image)
         return _link(image, name)
     source, head = _open(image, name)
     if not source.size:

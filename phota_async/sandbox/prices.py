@@ -1,4 +1,4 @@
-"""Price what the sandbox sells. Contract section 9; numbers nobody published are invented and say so."""
+"""Price what the sandbox sells. Numbers nobody published are invented and say so."""
 
 from decimal import Decimal
 

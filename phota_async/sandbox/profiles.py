@@ -14,7 +14,7 @@ STAGES = (
     ("QUEUING", 0.15),
     ("IN_PROGRESS", 1.0),
 )  # and the share of the time when each ends
-LIMITS = {"standard": (10, 50), "fast": (5, 10)}  # training images, contract section 6.1
+LIMITS = {"standard": (10, 50), "fast": (5, 10)}  # training images: https://docs.photalabs.com/guides/profiles
 MESSAGES = {
     "VALIDATING": "The images are being checked",
     "QUEUING": "Waiting for a trainer",

@@ -1,4 +1,4 @@
-"""Vary what the contract leaves open: names, nesting, spelling and the forms of errors. No I/O."""
+"""Vary what the documentation leaves open: names, nesting, spelling and the forms of errors. No I/O."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -18,7 +18,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """How the sandbox words its answers; each field is a point that nobody has published."""
 
     errors: ErrorForm = "detail"
-    """Form of error bodies, contract section 7.2."""
+    """Form of error bodies, which is not published."""
     job_result: ResultPlace = "result"
     """Where a finished job holds its result."""
     job_error: Literal["object", "string"] = "object"

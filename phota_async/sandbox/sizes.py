@@ -1,6 +1,7 @@
 """Say which resolutions and sizes exist.
 
-The resolutions of each model: contract section 3.3. Nobody publishes pixels; these are Nano Banana's.
+Nobody publishes pixels; these are Nano Banana's. The resolutions of each model:
+https://docs.photalabs.com/guides/base-models
 """
 
 RESOLUTIONS = {

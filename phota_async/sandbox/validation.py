@@ -1,7 +1,7 @@
 """Check a body against its JSON schema and say what is wrong as FastAPI does. No I/O.
 
 The rules are those of the shipped document, so that the sandbox cannot drift from it. One is added: a field
-that an endpoint does not list is refused, since the guides call such fields "not accepted" (contract 3).
+that an endpoint does not list is refused, since the guides call such fields "not accepted".
 """
 
 import re

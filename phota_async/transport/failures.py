@@ -23,7 +23,8 @@ def translate(  # noqa: PLR0911 - a border has many gates
     """Return our error for what broke an attempt."""
     if body is not None and body.error is not None:
         return body.error
-    if isinstance(error, aiohttp.InvalidURL):
+    is_unsent = body is None or not body.started
+    if is_unsent and isinstance(error, aiohttp.InvalidURL | UnicodeError):  # the latter: a host that IDNA refuses
         return ConfigError(f"the address of {call.route} is not valid; check base_url")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return _tls_error(error, origin)

@@ -20,6 +20,7 @@ from phota_async import (
     Batch,
     BatchItem,
     Budget,
+    ConfigError,
     ContentModerationError,
     EditRequest,
     EnhanceRequest,
@@ -392,3 +393,18 @@ async def test_without_a_price_nothing_is_said_to_be_spent(listen: Listen, conne
 
     assert found == {"1": None, "2": Decimal("0.12")}
     assert batch.statistics().spent == Decimal("0.12")
+
+
+@pytest.mark.parametrize("usd", ["twenty", "", "-1", float("nan"), float("inf"), None, "1,50"])
+def test_a_budget_is_an_amount(usd: Any) -> None:
+    with pytest.raises(ConfigError, match="usd: expected"):
+        Budget(usd)
+
+
+def test_what_a_budget_shows() -> None:
+    budget = Budget("2.50", prices=PRICES)
+    reserved = budget.reserve(SEA)
+
+    assert repr(budget) == "<Budget $0 of $2.50 spent, $1.00 reserved>"
+    budget.settle(reserved, Decimal("0.75"))
+    assert (budget.left, budget.spent) == (Decimal("1.75"), Decimal("0.75"))

@@ -385,17 +385,20 @@ async def test_the_right_one_of_several_links_is_renewed(listen: Listen, connect
     assert [await image.read() for image in result.images] == pictures
 
 
-async def test_without_a_job_a_link_cannot_be_renewed(listen: Listen, connect: Connect) -> None:
+async def test_without_a_job_a_link_cannot_be_renewed_and_is_not_lost(listen: Listen, connect: Connect) -> None:
+    """A synchronous answer has nothing else than its links: they come with the error."""
     peer = await listen()
-    peer.script = [by_path({"/generate": answer(200, link_answer(peer.link())), ".jpg": answer(403)})]
+    peer.script = [
+        by_path({"/generate": answer(200, link_answer(peer.link())), ".jpg": script(answer(403), answer(200, PHOTO))})
+    ]
 
-    with pytest.raises(DownloadError, match=r"HTTP 403.*links live 24 hours") as caught:
+    with pytest.raises(DownloadError, match=r"HTTP 403; error\.result has the links") as caught:
         await connect(peer).generate("a sea")
 
     assert caught.value.charged == "unknown"
     [image] = caught.value.result.images
-    assert image.url.startswith(peer.origin)
-    assert peer.paths == ["/generate", "/picture.jpg"]
+    assert await image.read() == PHOTO
+    assert peer.paths == ["/generate", "/picture.jpg", "/picture.jpg"]
 
 
 # Redirects and addresses.

@@ -408,3 +408,14 @@ NAMES = [
 @pytest.mark.parametrize(("name", "kind", "expected"), NAMES)
 def test_the_suffix_is_that_of_the_bytes(name: str, kind: str | None, expected: str) -> None:
     assert file_name(name, kind) == expected
+
+
+def test_numbers_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.media.files.MAX_NUMBER", 3)
+    for name in ("a.jpg", "a-2.jpg"):
+        (tmp_path / name).write_bytes(b"mine")
+
+    with pytest.raises(InputError, match="3 files of this name exist"):
+        write_file(tmp_path / "a.jpg", PIECES, "number")
+
+    assert names(tmp_path) == ["a-2.jpg", "a.jpg"]

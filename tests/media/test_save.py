@@ -116,6 +116,7 @@ REFUSED: dict[str, tuple[str, Exists, str]] = {
     "a directory to be replaced": ("there", "replace", "edit-2.jpg is a directory"),
     "below a file": ("a.jpg/x/y.jpg", "number", "Not a directory|File exists"),
     "too long a name": ("x" * 251 + ".jpg", "number", "File name too long"),
+    "too long a directory": ("x" * 300, "error", "File name too long"),
     "a NUL": ("a\0b.jpg", "error", "a NUL"),
     "half a character": ("\ud800/a.jpg", "error", "surrogates"),
     "no word": ("new.jpg", "overwrite", "expected error or number or replace"),  # type: ignore[dict-item]
@@ -394,7 +395,9 @@ async def test_wrong_arguments_of_save(listen: Listen, connect: Connect, tmp_pat
         (tmp_path / "x.jpg", "overwrite", "exists"),
         (7, "error", "path: expected"),
         ("a\0.jpg", "error", "NUL"),
-        (tmp_path / "a.jpg", "error", "File exists"),
+        (5, "error", "expected a str or a Path, got int"),
+        *((each, "error", "path: expected a file's path, got") for each in ("", ".", "/", "..", tmp_path / "..")),
+        (tmp_path / "a.jpg", "error", "got the directory .*result.save\\(directory\\)"),
         (tmp_path / "a.jpg", "replace", "directory"),
         (tmp_path / ("x" * 300), "error", "too long"),
     ):
@@ -403,6 +406,49 @@ async def test_wrong_arguments_of_save(listen: Listen, connect: Connect, tmp_pat
 
     assert tree(tmp_path) == {}
     assert await image.read() == JPG
+
+
+@SOURCES
+async def test_wrong_arguments_of_a_result(listen: Listen, connect: Connect, tmp_path: Path, source: Any) -> None:
+    result = await source(listen, connect)
+
+    with pytest.raises(InputError, match="stem: expected a str, got 5"):
+        await result.save(tmp_path, stem=5)
+    with pytest.raises(InputError, match="expected: expected profile ids, got 5"):
+        result.missing(5)
+    with pytest.raises(InputError, match="expected: expected profile ids, each a str, got list"):
+        result.missing([["p1"]])
+    assert result.missing(iter(["p1", "p2"])) == ("p1", "p2")
+    assert tree(tmp_path) == {}
+
+
+@SOURCES
+async def test_a_file_in_the_place_of_a_directory(
+    listen: Listen, connect: Connect, tmp_path: Path, source: Any
+) -> None:
+    result = await source(listen, connect)
+    (tmp_path / "file").write_bytes(b"mine")
+
+    for save in (result.save(tmp_path / "file"), result.images[0].save(tmp_path / "file/a.jpg")):
+        with pytest.raises(InputError, match="Not a directory") as caught:
+            await save
+        assert "exists=" not in str(caught.value)
+    assert tree(tmp_path) == {"file": b"mine"}
+
+
+async def test_a_link_whose_saved_file_is_gone_is_a_link_again(
+    listen: Listen, connect: Connect, tmp_path: Path
+) -> None:
+    peer = await serve(listen)
+    [image, _] = (await connect(peer).send(options("sync urls")[0])).images
+
+    (await image.save(tmp_path / "a.jpg")).unlink()
+    assert await image.save(tmp_path / "b.jpg") == image.path == tmp_path / "b.jpg"
+    (tmp_path / "b.jpg").unlink()
+    assert await image.read() == JPG
+
+    assert peer.paths == ["/edit", "/0.jpg", "/0.jpg", "/0.jpg"]
+    assert tree(tmp_path) == {}
 
 
 async def test_a_download_that_breaks_leaves_no_file(listen: Listen, connect: Connect, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from phota_async.sandbox.routes import Routes
 from .conftest import Api
 
 BESIDE = Path(__file__).parents[3] / "shared" / "api" / "openapi.yaml"
+POINTER = " See contract.md for contradictions and unknowns."  # to a file that is not shipped
 ORIGINAL = Path(os.environ.get("PHOTA_OPENAPI_YAML", BESIDE))
 
 
@@ -58,4 +59,6 @@ async def test_it_is_served_without_a_key_and_names_the_sandbox(api: Api) -> Non
 if ORIGINAL.exists():  # a plain clone has only the JSON that is shipped
 
     def test_it_is_the_original_in_another_notation() -> None:
-        assert load_document() == json.loads(json.dumps(yaml.safe_load(ORIGINAL.read_text("utf-8"))))
+        original = json.loads(json.dumps(yaml.safe_load(ORIGINAL.read_text("utf-8"))))
+        original["info"]["description"] = original["info"]["description"].replace(POINTER, "")
+        assert load_document() == original

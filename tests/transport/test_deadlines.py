@@ -20,7 +20,9 @@ from phota_async import (
     RetryPolicy,
     ServerError,
 )
+from phota_async.events import AttemptFailed, Event
 from phota_async.limiter import FREE, PAID
+from phota_async.transport import deadlines, exchange
 
 LINKS = [f"https://photos.example/{number}.jpg" for number in range(10)]
 PAID_CALLS: dict[str, Callable[[PhotaClient, float], Awaitable[Any]]] = {
@@ -258,3 +260,117 @@ async def test_polls_never_go_before_a_paid_call(listen: Listen, connect: Connec
 async def test_a_timeout_is_a_positive_number(connect: Connect, timeout: Any) -> None:
     with pytest.raises(ValueError, match="timeout: expected"):
         await connect("http://127.0.0.1:1").generate("a sea", timeout=timeout)
+
+
+# Looks: polls are many, and share one timer that looks once in a while.
+
+
+@pytest.fixture
+def fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the shared timer tick every 10 ms, and let calls of any length use it."""
+    monkeypatch.setattr(deadlines, "TICK", 0.01)
+    monkeypatch.setattr(exchange, "COARSE", 0.0)
+
+
+LOOKS: dict[str, Callable[[PhotaClient], Awaitable[Any]]] = {
+    "job": lambda client: client.jobs.get("job-1"),
+    "profile": lambda client: client.profiles.status("anna"),
+}
+
+
+@pytest.mark.usefixtures("fine")
+@pytest.mark.parametrize("look", LOOKS)
+async def test_a_look_that_is_not_answered_is_taken_again_and_ends(listen: Listen, connect: Connect, look: str) -> None:
+    peer = await listen(silence)
+    client = connect(peer, config=quick(connect_timeout=0.02, free_answer_timeout=0.02))
+
+    with pytest.raises(DeadlineError) as caught:
+        await LOOKS[look](client)
+
+    assert (caught.value.charged, caught.value.retryable, caught.value.attempts) == ("no", True, 5)
+    assert len(peer.requests) == 5
+    assert client.limiter.statistics().running == 0
+
+
+@pytest.mark.usefixtures("fine")
+async def test_a_look_ends_with_its_own_deadline(listen: Listen, connect: Connect) -> None:
+    peer = await listen(silence)
+    client = connect(peer, config=quick(free_timeout=0.04))
+
+    with pytest.raises(DeadlineError, match="no answer in time") as caught:
+        await client.jobs.get("job-1")
+
+    assert caught.value.attempts == 1
+
+
+@pytest.mark.usefixtures("fine")
+async def test_looks_that_are_answered_in_time_are_not_disturbed(listen: Listen, connect: Connect) -> None:
+    release = asyncio.Event()
+
+    async def some_late(exchange: Any) -> None:
+        if exchange.request.path.endswith("slow"):
+            await release.wait()
+        await answer(200, job_answer())(exchange)
+
+    peer = await listen(some_late)
+    client = connect(
+        peer, config=quick(connect_timeout=0.05, free_answer_timeout=0.05, retry=RetryPolicy(max_attempts=1))
+    )
+    tasks = [asyncio.create_task(client.jobs.get(name)) for name in ("slow", *map(str, range(5)))]
+    slow, *others = await asyncio.gather(*tasks, return_exceptions=True)
+    release.set()
+
+    assert isinstance(slow, DeadlineError)
+    assert [str(job) for job in others] == ["job-1"] * 5
+    pools = await client._transport.pools.get()
+    assert repr(pools.deadlines) == "<Deadlines 0 running>"
+    await until(lambda: pools.deadlines._timer is None)
+    assert str(await client.jobs.get("again")) == "job-1"
+
+
+@pytest.mark.usefixtures("fine")
+async def test_a_look_that_somebody_else_cuts_off_is_cancelled(listen: Listen, connect: Connect) -> None:
+    peer = await listen(silence)
+    client = connect(peer)
+    task = asyncio.create_task(client.jobs.get("job-1"))
+    await peer.heard.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await client._transport.pools.get()).deadlines.running == set()
+
+
+@pytest.mark.usefixtures("fine")
+async def test_a_cut_at_the_moment_of_the_deadline_is_not_swallowed(listen: Listen, connect: Connect) -> None:
+    """Both cancel the task in one turn of the loop: whoever wanted it gone must not get a timeout instead."""
+    peer = await listen(silence)
+    client = connect(peer)
+    task = asyncio.create_task(client.jobs.get("job-1"))
+    await peer.heard.wait()
+    [scope] = (await client._transport.pools.get()).deadlines.running
+    scope.expire()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_job_that_waited_too_long_for_its_place_is_not_sent_again(listen: Listen, connect: Connect) -> None:
+    """The service may have forgotten its id by then."""
+    peer = await listen(hang_up)
+    limiter = Limiter(1)
+
+    def take_the_place(event: Event) -> None:
+        if isinstance(event, AttemptFailed) and event.attempt == 1:
+            assert limiter.acquire_nowait()
+            asyncio.get_running_loop().call_later(0.1, limiter.release)
+
+    client = connect(
+        peer, limiter=limiter, hooks=[take_the_place], config=quick(retry=RetryPolicy(backoff=0, resend_guard=0.05))
+    )
+    with pytest.raises(ResponseLostError, match="waited too long") as caught:
+        await PAID_CALLS["submit"](client, 10)
+
+    assert (caught.value.charged, len(peer.posts)) == ("unknown", 1)
+    assert limiter.statistics().running == 0

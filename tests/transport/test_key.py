@@ -235,6 +235,7 @@ async def test_a_client_shows_and_gives_nothing_away(listen: Listen, connect: Co
 
     for each in [*parts, client._transport, client._transport.pools, await client._transport.pools.get()]:
         assert KEY not in f"{each!r} {each}"
+    assert KEY not in repr(await client._transport.headers())
     for dump in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(ConfigError, match="cannot be pickled"):
             dump(client)

@@ -10,7 +10,7 @@ from support.clients import Connect, Listen, quick
 from support.peer import Peer, answer, json, raw
 from support.pictures import PHOTO, image_answer
 
-from phota_async import ConnectError
+from phota_async import ConfigError, ConnectError
 
 YEAR = dt.timedelta(days=365)
 
@@ -115,8 +115,11 @@ async def test_a_proxy_that_is_not_there(listen: Listen, connect: Connect) -> No
     assert (caught.value.charged, peer.requests) == ("no", [])
 
 
-async def test_an_address_that_cannot_be_requested(connect: Connect) -> None:
-    with pytest.raises(Exception, match=r"base_url|cannot connect") as caught:
-        await connect("https://photos..example").generate("a sea")
+@pytest.mark.parametrize("host", ["photos..example", "a" * 64 + ".example"])
+async def test_a_host_that_no_network_knows_is_a_setting_that_is_wrong(connect: Connect, host: str) -> None:
+    client = connect(f"https://{host}")
 
-    assert caught.value.charged == "no"  # type: ignore[attr-defined]
+    for call in (client.generate("a sea"), client.profiles.list()):
+        with pytest.raises(ConfigError, match="check base_url") as caught:
+            await call
+        assert (caught.value.charged, caught.value.attempts) == ("no", 1)

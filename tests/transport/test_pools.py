@@ -17,6 +17,8 @@ from support.peer import Peer, answer, hold, json, script, until
 from support.pictures import PHOTO, image_answer
 
 from phota_async import ClientConfig, ConfigError, PhotaClient
+from phota_async.protocol import job_call
+from phota_async.transport.exchange import MAX_URLS
 
 LISTING = json({"profiles": ["anna"]})
 
@@ -411,3 +413,14 @@ async def test_cookies_are_not_kept(listen: Listen, connect: Connect) -> None:
     await client.profiles.list()
 
     assert "cookie" not in peer.requests[1].headers
+
+
+async def test_addresses_are_remembered_within_bounds(connect: Connect) -> None:
+    """A watch of ten thousand jobs must not keep ten thousand addresses."""
+    transport = connect("http://127.0.0.1:1")._transport
+
+    addresses = [transport.address(job_call(f"job {number}/é")) for number in range(MAX_URLS + 10)]
+
+    assert len(transport._urls) <= MAX_URLS
+    assert addresses[-1] == f"http://127.0.0.1:1/jobs/job%20{MAX_URLS + 9}%2F%C3%A9"
+    assert len(set(addresses)) == MAX_URLS + 10
