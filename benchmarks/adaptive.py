@@ -31,7 +31,7 @@ class FixedLimit(AdaptiveLimit):
     def succeeded(self, mark: int) -> None:
         """Learn nothing."""
 
-    def refused(self, mark: int) -> bool:
+    def refused(self, mark: int) -> bool:  # noqa: ARG002 - it learns nothing
         """Learn nothing."""
         return False
 
@@ -78,9 +78,9 @@ def endless() -> Iterator[BatchItem]:
 
 
 def draw(samples: list[tuple[float, int]], path: Path) -> None:
-    from matplotlib import pyplot  # noqa: PLC0415 - only for the chart
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - only for the chart
 
-    figure, axes = pyplot.subplots(figsize=(8, 3.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
     axes.plot(*zip(*samples, strict=True), label="limit of the batch")
     edges = [PHASE * number for number in range(len(CAPACITIES) + 1)]
     axes.stairs(CAPACITIES, edges, label="what the service takes", linestyle="--", color="black", baseline=None)

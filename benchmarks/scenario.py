@@ -108,7 +108,7 @@ def ratio(case: str, one: str, other: str, field: str = "wall") -> Callable[[Sam
 
     def value(samples: Samples) -> float:
         pairs = zip(samples[case, one], samples[case, other], strict=False)
-        return median(getattr(a, field) / getattr(b, field) for a, b in pairs)
+        return float(median(getattr(a, field) / getattr(b, field) for a, b in pairs))
 
     return value
 

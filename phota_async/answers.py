@@ -59,7 +59,7 @@ decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 def read_object(body: bytes | bytearray | memoryview) -> dict[str, Any]:
     """Return a JSON object, or raise `DecodeError`."""
     try:
-        return decode_object(bytes(body).removeprefix(b"\xef\xbb\xbf"))
+        return decode_object(body[3:] if body[:3] == b"\xef\xbb\xbf" else body)  # a byte order mark
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         empty = not bytes(body).strip()
         what = "an empty body" if empty else str(error) or type(error).__name__

@@ -7,7 +7,7 @@ Source: https://docs.photalabs.com/api-reference/introduction
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -102,24 +102,25 @@ def list_profiles_call(tag: str | None) -> Call:
 
 def profile_call(profile_id: str, what: str = "", *, method: str = "GET") -> Call:
     """Return a call on one profile: its ``status``, its ``profile_picture`` or, with DELETE, itself."""
-    return _profile_call(quote_id("profile_id", profile_id), what, method)
+    make = _profile_call if isinstance(profile_id, str) else _profile_call.__wrapped__  # a list has no hash
+    return make(profile_id, what, method)
 
 
 @lru_cache(MAX_CACHED)
-def _profile_call(quoted_id: str, what: str, method: str) -> Call:
+def _profile_call(profile_id: str, what: str, method: str) -> Call:
     suffix = f"/{what}" if what else ""
-    route = f"{method} /profiles/{{profile_id}}{suffix}"
-    return Call(method=method, path=f"/profiles/{quoted_id}{suffix}", route=route, is_look=what == "status")
+    path = f"/profiles/{quote_id('profile_id', profile_id)}{suffix}"
+    return Call(method=method, path=path, route=f"{method} /profiles/{{profile_id}}{suffix}", is_look=what == "status")
 
 
 def job_call(job_id: str) -> Call:
     """Return the call that asks for a job."""
-    return _job_call(quote_id("job_id", job_id))
+    return (_job_call if isinstance(job_id, str) else _job_call.__wrapped__)(job_id)
 
 
 @lru_cache(MAX_CACHED)
-def _job_call(quoted_id: str) -> Call:
-    return Call(method="GET", path=f"/jobs/{quoted_id}", route="GET /jobs/{job_id}", is_look=True)
+def _job_call(job_id: str) -> Call:
+    return Call(method="GET", path=f"/jobs/{quote_id('job_id', job_id)}", route="GET /jobs/{job_id}", is_look=True)
 
 
 def webhook_secret_call() -> Call:
@@ -136,12 +137,9 @@ def quote_id(name: str, value: str) -> str:
     if value in (".", ".."):  # URL parsers drop these segments even when they are encoded
         fail(name, "an id", value)
     try:
-        return _quote(value)
+        return quote(value, safe="")
     except UnicodeEncodeError:
         raise InputError(f"{name}: expected text, got half a character (a lone surrogate)") from None
-
-
-_quote = lru_cache(MAX_CACHED)(partial(quote, safe=""))
 
 
 def _fields(request: AnyRequest) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from ..measure import Run, Work
 from ..scenario import OURS, Open, Setup
 from .base import Contender
 
+__all__ = ["Contender", "make_contender", "opener"]
+
 HOMES = {
     "aiohttp": "floor",
     "json + base64": "naive",

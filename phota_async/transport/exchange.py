@@ -35,7 +35,7 @@ from ..retry import Fault, RetryBudget, backoff, decide, fault_of, parse_retry_a
 from .deadlines import COARSE, Until
 from .failures import lost, silence, translate
 from .pools import Pools, PoolSet
-from .receive import Receive, read_beginning, read_bytes
+from .receive import Receive, is_small, read_beginning, read_bytes
 from .upload import StreamedBody, photo_size
 
 T = TypeVar("T")
@@ -136,7 +136,8 @@ class Transport:
 
     async def read_json(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
         """Read a small JSON object, for whoever must not import aiohttp."""
-        return read_object(await read_bytes(response, self.config.max_answer_bytes))
+        limit = self.config.max_answer_bytes
+        return read_object(await (response.read() if is_small(response, limit) else read_bytes(response, limit)))
 
     def url(self, call: Call) -> URL:
         """Return a call's address; ids are percent-encoded already and must stay as they are."""

@@ -21,11 +21,16 @@ MAX_BEGINNING = 64 * 1024  # bytes read of a body that only explains the status
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
+def is_small(response: aiohttp.ClientResponse, limit: int) -> bool:
+    """Whether an answer is the usual small one, which is best read at once, at aiohttp's own speed."""
+    length, headers = response.content_length, response.headers
+    return length is not None and length <= SMALL and length <= limit and "Content-Encoding" not in headers
+
+
 async def read_bytes(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return a body of at most ``limit`` bytes, unpacked."""
-    length = response.content_length
-    if length is not None and length <= SMALL and length <= limit and "Content-Encoding" not in response.headers:
-        return await response.read()  # the usual small answer, at aiohttp's own speed
+    if is_small(response, limit):
+        return await response.read()
     pieces, size = [], 0
     async for piece in chunks(response):
         size += len(piece)

@@ -34,6 +34,7 @@ from phota_async import (
     RetryPolicy,
     ServerError,
 )
+from phota_async.batch.adaptive import START
 from phota_async.config import Mode
 from phota_async.pricing import Price, PriceTable
 from phota_async.requests import AnyRequest
@@ -158,6 +159,25 @@ async def test_a_refused_key_or_an_empty_balance_begins_no_further_item(
     assert [(outcome.key, outcome.status) for outcome in rest] == [("fine", "done")]
     assert isinstance(batch.statistics().stopped, error)
     assert len(peer.posts) == 2
+
+
+async def test_items_that_wait_for_their_turn_are_not_begun_once_the_batch_has_stopped(
+    listen: Listen, connect: Connect
+) -> None:
+    """A batch begins with few items at a time, until the service has shown what it takes."""
+    release = asyncio.Event()
+    peer = await listen(hold(release, answer(401)))
+    taken = iter(items_of(*map(str, range(100))))
+    batch = Batch(connect(peer), taken, max_concurrency=2 * START, mode="sync")
+
+    async with batch as outcomes:
+        await until(lambda: len(peer.posts) == START)
+        release.set()
+        statuses = [outcome.status async for outcome in outcomes]
+
+    assert statuses == ["failed"] * START
+    assert len(peer.posts) == START
+    assert next(taken).key == str(START)
 
 
 async def test_one_bad_item_does_not_stop_the_others(listen: Listen, connect: Connect, tmp_path: Path) -> None:

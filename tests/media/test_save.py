@@ -485,6 +485,17 @@ async def test_a_file_that_vanished_is_an_error_of_ours(listen: Listen, connect:
         await result.images[0].read()
 
 
+async def test_a_saved_file_that_cannot_be_read(listen: Listen, connect: Connect, tmp_path: Path) -> None:
+    result = await connect(await serve(listen)).send(REQUEST, save_to=tmp_path)
+    path = result.images[0].path
+    assert path
+    path.unlink()
+    path.mkdir()
+
+    with pytest.raises(InputError, match="Is a directory"):
+        await result.images[0].read()
+
+
 # Pickles, reprs, equality.
 
 
