@@ -96,10 +96,9 @@ class Transport:
             total=None, connect=self.pool_timeout, sock_connect=config.connect_timeout
         )
         self.look_timeout = config.connect_timeout + config.free_answer_timeout
-        self.looks = config.free_answer_timeout >= COARSE and limiter.max_bytes is None
+        self.keeps_headers = not secret.can_change and config.proxy is None  # a proxy would be told them too
+        self.looks = config.free_answer_timeout >= COARSE and limiter.max_bytes is None and session is None
         """Whether looks may take the short way."""
-        self.known_headers: Mapping[str, str] | None = None
-        """A call's headers, once they are known and the key cannot change."""
         self._secret = secret
         self._urls: dict[str, URL] = {}  # parsing an address costs as much as the rest of a small call
 
@@ -127,9 +126,6 @@ class Transport:
             first_sent: Unix time at which this job was sent for the first time, in this process or another.
             retries: ``False`` makes one attempt only, for polls: they come again anyway.
         """
-        if deadline is None:
-            timeout = self.config.free_timeout if call.kind == "free" else self.config.timeout
-            deadline = asyncio.get_running_loop().time() + timeout
         # Not asynchronous itself: each layer that everything goes through costs a small call two percent.
         sending: _Sending[T] = _Sending(self, call, deadline, first_sent, retries=retries)
         return sending.run(receive, validate=validate)
@@ -160,7 +156,6 @@ class Transport:
         headers["X-API-Key"] = await self._secret.get(anew=anew)
         headers["User-Agent"] = f"phota-async/{__version__}"
         headers["Accept-Encoding"] = "identity"  # unpacking costs ten times what base64 costs
-        self.known_headers = None if self._secret.can_change else headers
         return headers
 
     @property
@@ -189,18 +184,20 @@ class _Sending(Generic[T]):
         self,
         transport: Transport,
         call: Call,
-        deadline: float,
+        deadline: float | None,
         first_sent: float | None,
         *,
         retries: bool,
     ) -> None:
+        config = transport.config
         self._transport = transport
         self._limiter = transport.limiter
         self._call = call
-        self._deadline = deadline
         self._loop = asyncio.get_running_loop()
         self._first_sent = first_sent  # Unix time, for errors and other processes
-        self._first_attempt = self._loop.time()
+        self._first_attempt = now = self._loop.time()
+        timeout = config.free_timeout if call.kind == "free" else config.timeout
+        self._deadline = now + timeout if deadline is None else deadline
         self._retries = retries
         if first_sent is not None:
             self._age, self._unclear = max(0.0, time.time() - first_sent), True
@@ -281,7 +278,7 @@ class _Sending(Generic[T]):
         pools = transport.pools.get_nowait() or await transport.pools.get()
         with Until(pools.deadlines, min(self._deadline, self._loop.time() + transport.look_timeout)):
             async with self._request(
-                pools, transport.known_headers or await self._headers(), None, transport.connect_only
+                pools, None if pools.has_headers else await self._headers(pools), None, transport.connect_only
             ) as response:
                 return await self._read(response, receive)
 
@@ -292,7 +289,8 @@ class _Sending(Generic[T]):
         if remaining <= 0:
             return DeadlineError(f"{self._call.route}: out of time before it was sent")
         async with self._limiter.reserve(photo_size(self._parts or ()), self._deadline):
-            response = await self._request(pools, await self._headers(), body, self._timeouts(remaining))
+            headers = None if pools.has_headers else await self._headers(pools)
+            response = await self._request(pools, headers, body, self._timeouts(remaining))
         # What is under way now is the answer: holding both reservations could block everybody for ever.
         size = UNTOLD if response.content_length is None and self._call.kind != "free" else response.content_length
         async with response, self._limiter.reserve(size or 0, self._deadline):
@@ -307,7 +305,9 @@ class _Sending(Generic[T]):
             sock_read=config.free_answer_timeout if self._call.kind == "free" else config.answer_timeout,
         )
 
-    def _request(self, pools: Pools, headers: Mapping[str, str], body: Any, timeout: aiohttp.ClientTimeout) -> Any:
+    def _request(
+        self, pools: Pools, headers: Mapping[str, str] | None, body: Any, timeout: aiohttp.ClientTimeout
+    ) -> Any:
         call = self._call
         return (pools.free if call.kind == "free" else pools.paid).request(
             call.method,
@@ -321,9 +321,12 @@ class _Sending(Generic[T]):
             timeout=timeout,
         )
 
-    async def _headers(self) -> Mapping[str, str]:
+    async def _headers(self, pools: Pools) -> Mapping[str, str]:
         async with asyncio.timeout_at(self._deadline):  # a callable that is asked for the key may never answer
-            return await self._transport.headers(anew=self._new_key)
+            headers = await self._transport.headers(anew=self._new_key)
+        if self._transport.keeps_headers and pools.lent is None:
+            pools.keep_headers(headers)
+        return headers
 
     async def _read(self, response: aiohttp.ClientResponse, receive: Receive[T]) -> Reply[T] | PhotaError:
         status, headers = response.status, response.headers

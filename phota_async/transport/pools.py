@@ -7,9 +7,9 @@ connections are kept for 2 s only; free calls keep theirs from poll to poll; dow
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -27,6 +27,7 @@ KEEPALIVE_PROBES = (
     ("TCP_KEEPCNT", 5),
 )  # NATs forget after 350 s
 
+_sets: "WeakSet[PoolSet]" = WeakSet()
 _inherited: list[object] = []  # sessions of a parent process: closing them would disturb its event loop
 
 
@@ -41,12 +42,19 @@ class Pools:
         self.downloads = _session(config, FREE_KEEPALIVE, resolver)
         self.loop = asyncio.get_running_loop()
         self.deadlines = Deadlines(self.loop)
+        self.has_headers = False
         self._closer = self._close_with_loop()
 
     async def open(self) -> "Pools":
         """Tie the sessions' end to the loop's: a loop closes its asynchronous generators before it ends."""
         await anext(self._closer)
         return self
+
+    def keep_headers(self, headers: Mapping[str, str]) -> None:
+        """Let our sessions for calls send these by themselves: a call's own headers are copied one by one."""
+        for session in (self.paid, self.free):
+            session.headers.update(headers)
+        self.has_headers = True
 
     async def aclose(self) -> None:
         """Close what is ours; a lent session stays open."""
@@ -75,13 +83,12 @@ class PoolSet:
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pools] = WeakKeyDictionary()
         self._latest: Pools | None = None
         self._pid = os.getpid()
+        _sets.add(self)
 
     def get_nowait(self) -> Pools | None:
         """Return the running loop's sessions where that needs no thought: they are ours and were used last."""
         latest = self._latest
-        if latest is None or latest.loop is not asyncio.get_running_loop() or self._pid != os.getpid():
-            return None
-        return latest
+        return latest if latest is not None and latest.loop is asyncio.get_running_loop() else None
 
     async def get(self) -> Pools:
         """Return the running loop's sessions."""
@@ -118,6 +125,15 @@ class PoolSet:
             raise ConfigError("the session that was lent to the client is closed")
         if self._lent._loop is not loop:  # noqa: SLF001 - its public twin is deprecated
             raise ConfigError("the session that was lent to the client belongs to another event loop")
+
+
+def _forget_latest() -> None:
+    for each in _sets:
+        each._latest = None  # noqa: SLF001 - one module
+
+
+if hasattr(os, "register_at_fork"):  # asking for the process's number in each call costs a system call
+    os.register_at_fork(after_in_child=_forget_latest)
 
 
 class PublicResolver(AbstractResolver):

@@ -128,7 +128,7 @@ async def test_every_end_of_a_job(listen: Listen, connect: Connect, tmp_path: Pa
 async def test_a_job_that_is_not_done_in_time_is_unknown(listen: Listen, connect: Connect) -> None:
     peer = await listen(by_path({"/generate": answer(202, job_answer()), "/job-1": answer(200, job_answer())}))
 
-    found = await run(connect(peer, config=quick(timeout=0.05)), items_of("a sea"), budget=Budget(5, prices=PRICES))
+    found = await run(connect(peer, config=quick(timeout=0.2)), items_of("a sea"), budget=Budget(5, prices=PRICES))
 
     assert (found["a sea"].status, found["a sea"].spent) == ("unknown", None)
 

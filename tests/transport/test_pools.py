@@ -320,14 +320,14 @@ async def test_pools_keep_connections_as_long_as_they_are_worth_it(connect: Conn
 async def test_a_paid_call_goes_on_a_new_connection_when_the_kept_one_is_old(
     listen: Listen, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("phota_async.transport.pools.PAID_KEEPALIVE", 0.02)
+    monkeypatch.setattr("phota_async.transport.pools.PAID_KEEPALIVE", 0.2)
     peer = await listen(answer(200, image_answer(PHOTO)))
     client = connect(peer)
 
     await client.generate("a sea")
     await client.generate("a sea")
     assert peer.connections == 1
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.25)
     await client.generate("a sea")
 
     assert peer.connections == 2
