@@ -1,4 +1,4 @@
-"""Draw the main numbers: how much longer each client takes than the floor, on a logarithmic scale."""
+"""Draw the main numbers: how much longer each client takes than the floor, each case on its own scale."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def draw(everything: Sequence[Results], path: Path) -> None:
         bars = axis.barh(names, values, color=[COLOURS[name == OURS] for name in names])
         axis.bar_label(bars, labels=[f" {value:.2f}" for value in values], fontsize=8)
         axis.axvline(1.0, color="black", linewidth=0.8, linestyle="--")
-        axis.set(xscale="log", title=title)
+        axis.set(title=title)
         axis.invert_yaxis()
         axis.margins(x=0.25)
         axis.tick_params(labelsize=8)

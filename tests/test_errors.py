@@ -172,11 +172,12 @@ def test_defaults_of_what_every_error_tells(error: PhotaError) -> None:
     "kind",
     [
         *(ContentModerationError, AuthenticationError, InsufficientCreditsError, NotFoundError),
-        *(ConflictError, RateLimitError),
+        *(ConflictError, RateLimitError, TrainingError),
     ],
 )
-def test_a_refusal_says_what_to_do(kind: type[StatusError]) -> None:
-    assert str(kind(400, "no")).endswith(kind.hint)
+def test_a_refusal_says_what_to_do(kind: type[PhotaError]) -> None:
+    sample = next(error for error in SAMPLES if type(error) is kind)
+    assert str(sample).endswith(f"; {kind.hint}")
     assert len(kind.hint) > 20
 
 

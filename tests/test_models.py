@@ -28,6 +28,14 @@ WORDS = st.text(max_size=20)
 SPELLINGS: list[Any] = [str.lower, str.upper, str.capitalize]
 
 
+def test_the_words_that_have_names() -> None:
+    assert [word.value for word in ProfileStatus] == [
+        *("VALIDATING", "QUEUING", "IN_PROGRESS", "READY", "ERROR", "INACTIVE"),
+    ]
+    assert [word.value for word in JobStatus] == ["queued", "running", "succeeded", "failed", "cancelled"]
+    assert all(word.name == word.value.upper() for kind in (ProfileStatus, JobStatus) for word in kind)
+
+
 def test_the_vocabulary() -> None:
     assert set(SUCCESS) == SUCCESS_WORDS
     assert set(FAILURE) == FAILURE_WORDS

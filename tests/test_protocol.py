@@ -267,6 +267,7 @@ def test_free_calls(call: Call, method: str, path: str, route: str, query: dict[
     assert (call.method, call.path, call.route, call.query) == (method, path, route, query)
     assert (call.kind, call.body, call.client_request_id) == ("free", None, None)
     assert not call.may_redirect
+    assert call.is_look is (path.endswith("/status") or path.startswith("/jobs/"))
 
 
 def test_a_call_shows_neither_ids_nor_bodies() -> None:

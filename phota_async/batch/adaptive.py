@@ -31,16 +31,16 @@ class AdaptiveLimit:
 
     def __init__(self, highest: int, *, start: int = START) -> None:
         self.highest = highest
-        self._limit = float(min(start, highest))
+        self._set(min(start, highest))
         self._threshold = float(highest)  # below it the limit doubles in a round, above it grows slowly
         self._calm = 0.0  # rounds above the threshold without a refusal
         self._begun = 0
         self._cut_at = 0  # marks up to here belong to the time before the last cut
 
-    @property
-    def limit(self) -> int:
+    def _set(self, limit: float) -> None:
+        self._limit = float(limit)
+        self.limit = int(limit)
         """How many may be under way now."""
-        return int(self._limit)
 
     def begin(self) -> int:
         """Return the mark of an item that begins."""
@@ -49,20 +49,20 @@ class AdaptiveLimit:
 
     def succeeded(self, mark: int) -> None:
         """Grow: a round of good answers doubles a limit that is low, and adds a little to one that is not."""
-        if mark <= self._cut_at:  # it ran in easier times, or in those that led to the cut
+        if self.limit == self.highest or mark <= self._cut_at:  # or it ran in the times that led to the cut
             return
         growth = 1.0
         if self._limit >= self._threshold:
             self._calm += 1.0 / self._limit
             growth = (1.0 + GAIN * self._calm) / self._limit
-        self._limit = min(float(self.highest), self._limit + growth)
+        self._set(min(self.highest, self._limit + growth))
 
     def refused(self, mark: int) -> bool:
         """Halve, once for each bunch of refusals; says whether it did."""
         if mark <= self._cut_at:
             return False
         self._threshold = max(1.0, self._limit * NEAR)
-        self._limit = max(1.0, self._limit * DECREASE)
+        self._set(max(1.0, self._limit * DECREASE))
         self._calm = 0.0
         self._cut_at = self._begun
         return True

@@ -34,10 +34,16 @@ class Gate:
 
     async def enter(self) -> int:
         """Wait for admission and return the item's mark."""
-        while self._inside >= self._limit.limit:
+        while not (mark := self.enter_nowait()):
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             await waiter
+        return mark
+
+    def enter_nowait(self) -> int:
+        """Return the item's mark, or 0 when it is not admitted now."""
+        if self._inside >= self._limit.limit:
+            return 0
         self._inside += 1
         mark = self._limit.begin()
         _mark.set(mark)
@@ -48,7 +54,7 @@ class Gate:
         self._inside -= 1
         if well:
             self._limit.succeeded(mark)
-        for _ in range(self._limit.limit - self._inside):
+        for _ in range(self._limit.limit - self._inside if self._waiting else 0):
             if not self._wake():
                 return
 

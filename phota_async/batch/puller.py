@@ -25,14 +25,41 @@ class Puller:
         self._turn = asyncio.Lock()
         self._ended = False
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing has to be waited for: then `next_nowait` is enough."""
+        return self._asynchronous is None
+
     async def next(self) -> BatchItem | None:
         """Return the next item, or ``None`` when there are no more.
 
         Raises:
             InputError: The iterator failed, or gave something else.
         """
+        if self._asynchronous is None:
+            return self.next_nowait()
         async with self._turn:
-            item = END if self._ended else await self._next()
+            try:
+                item = END if self._ended else await anext(self._asynchronous, END)
+            except PhotaError:
+                self._ended = True
+                raise
+            except Exception as error:
+                raise self._broken(error) from error
+        return self._checked(item)
+
+    def next_nowait(self) -> BatchItem | None:
+        """Do as `next` does, with a plain iterable."""
+        try:
+            item = END if self._ended else next(self._plain, END)
+        except PhotaError:
+            self._ended = True
+            raise
+        except Exception as error:
+            raise self._broken(error) from error
+        return self._checked(item)
+
+    def _checked(self, item: object) -> BatchItem | None:
         if isinstance(item, BatchItem) and isinstance(item.request, AnyRequest):
             return item
         self._ended = True
@@ -41,14 +68,7 @@ class Puller:
         got = f"one with a {type(item.request).__name__}" if isinstance(item, BatchItem) else type(item).__name__
         raise InputError(f"items: expected BatchItem values with a request, got {got}")
 
-    async def _next(self) -> object:
-        try:
-            if self._asynchronous is None:
-                return next(self._plain, END)
-            return await anext(self._asynchronous, END)
-        except PhotaError:
-            self._ended = True
-            raise
-        except Exception as error:  # the user's iterator: what it raises must not cancel what is under way
-            self._ended = True
-            raise InputError(f"items: the iterator failed with {type(error).__name__}: {error}") from error
+    def _broken(self, error: Exception) -> InputError:
+        """End; what the user's iterator raises must not cancel what is under way."""
+        self._ended = True
+        return InputError(f"items: the iterator failed with {type(error).__name__}: {error}")

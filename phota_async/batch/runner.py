@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -120,9 +120,10 @@ class Batch:
     async def __aenter__(self) -> AsyncIterator[Outcome]:
         if self._group is not None:
             raise InputError("batch: expected to be entered once, got a second time")
-        self._pull = Puller(self._items).next
+        self._puller = Puller(self._items)
         self._changed = asyncio.Event()
-        self._read = asyncio.Event()
+        self._blocked: deque[asyncio.Future[None]] = deque()
+        self._is_waking = False
         self._workers = self._max_concurrency
         self._buyer = self._make_buyer()
         await self._buyer.open()
@@ -178,58 +179,85 @@ class Batch:
                 outcome = await self._carry_out_next()
                 if outcome is None:
                     return
-                await self._deliver(outcome)
+                self._counts[outcome.status] += 1
+                if outcome.spent:
+                    self._spent += outcome.spent
+                if len(self._outcomes) >= self._max_concurrency:
+                    await self._until_read()
+                self._outcomes.append(outcome)
+                self._changed.set()
+                self._wake()
         finally:
             self._workers -= 1
             self._changed.set()
 
     async def _carry_out_next(self) -> Outcome | None:
         """Pull one item once the gate admits it, and finish it; ``None`` when there are no more."""
-        mark, outcome = await self._gate.enter(), None
+        # Where nothing waits, nothing is awaited: a coroutine for each step would double an item's cost.
+        mark, outcome = self._gate.enter_nowait() or await self._gate.enter(), None
         try:
-            item = await self._next_item()
+            item = self._next_plain_item() if self._puller.is_plain else await self._next_item()
             if item is not None:
-                self._running += 1
-                try:
-                    outcome = await self._finish(item)
-                finally:
-                    self._running -= 1
+                outcome = await self._finish(item)
         finally:
             self._gate.leave(mark, well=outcome is not None and outcome.status == "done")
         return outcome
 
-    async def _next_item(self) -> BatchItem | None:
+    def _next_plain_item(self) -> BatchItem | None:
         if self._stopped is not None:  # while this worker waited at the gate
             return None
         try:
-            return await self._pull()
+            return self._puller.next_nowait()
+        except PhotaError as error:
+            self._stopped = error
+        return None
+
+    async def _next_item(self) -> BatchItem | None:
+        if self._stopped is not None:
+            return None
+        try:
+            return await self._puller.next()
         except PhotaError as error:
             self._stopped = error
         return None
 
     async def _finish(self, item: BatchItem) -> Outcome:
         """Carry out one item; whatever happens becomes its outcome."""
+        self._running += 1
         try:
             return await self._buyer.carry_out(item)
-        except BudgetExceededError as error:
-            return outcome_of(item, "budget", error=error)
-        except ResponseLostError as error:
-            return outcome_of(item, "unknown", error=error, spent=None)
         except PhotaError as error:
-            if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
-                self._stopped = error
-            unknown = error.charged == "unknown"
-            return outcome_of(item, "failed", error=error, spent=None if unknown else Decimal(0))
+            return self._failed(item, error)
+        finally:
+            self._running -= 1
 
-    async def _deliver(self, outcome: Outcome) -> None:
-        """Hand an outcome to the reader, waiting while it has plenty."""
-        self._counts[outcome.status] += 1
-        self._spent += outcome.spent or 0
+    def _failed(self, item: BatchItem, error: PhotaError) -> Outcome:
+        if isinstance(error, BudgetExceededError):
+            return outcome_of(item, "budget", error=error)
+        if isinstance(error, ResponseLostError):
+            return outcome_of(item, "unknown", error=error, spent=None)
+        if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
+            self._stopped = error
+        unknown = error.charged == "unknown"
+        return outcome_of(item, "failed", error=error, spent=None if unknown else Decimal(0))
+
+    async def _until_read(self) -> None:
+        """Wait while the reader has plenty. Workers are woken one by one: all at once, most would wait again."""
+        waiter: asyncio.Future[None] | None = None
         while len(self._outcomes) >= self._max_concurrency:
-            self._read.clear()
-            await self._read.wait()
-        self._outcomes.append(outcome)
-        self._changed.set()
+            join = self._blocked.append if waiter is None else self._blocked.appendleft  # who waited stays first
+            waiter = asyncio.get_running_loop().create_future()
+            join(waiter)
+            await waiter
+            self._is_waking = False
+
+    def _wake(self) -> None:
+        """Let the next worker go on if there is room and none is about to."""
+        if self._blocked and not self._is_waking and len(self._outcomes) < self._max_concurrency:
+            waiter = self._blocked.popleft()
+            if not waiter.done():  # as it is when the batch was left
+                self._is_waking = True
+                waiter.set_result(None)
 
     async def _next_outcome(self) -> Outcome:
         while not self._outcomes:
@@ -237,8 +265,9 @@ class Batch:
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        self._read.set()
-        return self._outcomes.popleft()
+        outcome = self._outcomes.popleft()
+        self._wake()
+        return outcome
 
 
 class _Outcomes:
@@ -250,5 +279,5 @@ class _Outcomes:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome:
-        return await self._batch._next_outcome()  # noqa: SLF001 - one class in two
+    def __anext__(self) -> Coroutine[None, None, Outcome]:
+        return self._batch._next_outcome()  # noqa: SLF001 - one class in two
