@@ -12,7 +12,6 @@ from phota_async import Batch, BatchItem, EnhanceRequest, ImageResult, Outcome, 
 from .measure import Run, Work
 from .scenario import OURS, Case, Scenario, Setup, Target, typical
 
-ITEMS = 100_000
 REQUEST = EnhanceRequest(image=b"")
 RESULT = ImageResult([])
 OUTCOME = Outcome(key="photo.jpg", request=REQUEST, status="done", result=RESULT)
@@ -28,13 +27,13 @@ class Idle:
         return RESULT
 
 
-def items() -> Iterator[BatchItem]:
-    return (BatchItem("photo.jpg", REQUEST) for _ in range(ITEMS))
+def items(count: int) -> Iterator[BatchItem]:
+    return (BatchItem("photo.jpg", REQUEST) for _ in range(count))
 
 
-async def workers(at_once: int) -> None:
+async def workers(count: int, at_once: int) -> None:
     """The least that can be done: nobody hears what came of an item."""
-    shared, send = items(), Idle().send
+    shared, send = items(count), Idle().send
 
     async def work() -> None:
         for item in shared:
@@ -45,14 +44,14 @@ async def workers(at_once: int) -> None:
             group.create_task(work())
 
 
-async def queues(at_once: int) -> None:
+async def queues(count: int, at_once: int) -> None:
     """Workers between two queues."""
     todo: asyncio.Queue[BatchItem | None] = asyncio.Queue(at_once)
     done: asyncio.Queue[object] = asyncio.Queue(at_once)
     send = Idle().send
 
     async def feed() -> None:
-        for item in items():
+        for item in items(count):
             await todo.put(item)
         for _ in range(at_once):
             await todo.put(None)
@@ -64,11 +63,11 @@ async def queues(at_once: int) -> None:
     async with asyncio.TaskGroup() as group:
         for routine in (feed, *[work] * at_once):
             group.create_task(routine())
-        for _ in range(ITEMS):
+        for _ in range(count):
             await done.get()
 
 
-async def gather(at_once: int) -> None:
+async def gather(count: int, at_once: int) -> None:
     """A task for every item, and a semaphore."""
     gate, send = asyncio.Semaphore(at_once), Idle().send
 
@@ -76,7 +75,7 @@ async def gather(at_once: int) -> None:
         async with gate:
             return await send(item.request)
 
-    await asyncio.gather(*map(one, items()))
+    await asyncio.gather(*map(one, items(count)))
 
 
 class BareBatch(Batch):
@@ -97,18 +96,18 @@ class IdleBuyer:
         return OUTCOME
 
 
-async def batch(at_once: int, kind: type[Batch] = Batch) -> None:
+async def batch(count: int, at_once: int, kind: type[Batch] = Batch) -> None:
     """Ours: with prices, statistics and an outcome for every item."""
-    made = kind(cast(PhotaClient, Idle()), items(), max_concurrency=at_once, mode="sync")
+    made = kind(cast(PhotaClient, Idle()), items(count), max_concurrency=at_once, mode="sync")
     async with made as outcomes:
-        count = 0
+        seen = 0
         async for _ in outcomes:
-            count += 1
-    if count != ITEMS:
-        raise AssertionError(f"expected {ITEMS} outcomes, got {count}")
+            seen += 1
+    if seen != count:
+        raise AssertionError(f"expected {count} outcomes, got {seen}")
 
 
-HOW: dict[str, Callable[[int], Awaitable[Any]]] = {
+HOW: dict[str, Callable[[int, int], Awaitable[Any]]] = {
     "workers": workers,
     "queues": queues,
     "gather + Semaphore": gather,
@@ -120,7 +119,8 @@ HOW: dict[str, Callable[[int], Awaitable[Any]]] = {
 @asynccontextmanager
 async def opened(name: str, setup: Setup) -> AsyncIterator[Run]:
     async def run() -> Work:
-        return Work(ITEMS, await HOW[name](setup.case.at_once))
+        case = setup.case
+        return Work(case.calls, await HOW[name](case.calls, case.at_once))
 
     yield run
 
@@ -129,7 +129,7 @@ SCENARIO = Scenario(
     "fan_out",
     "100,000 items that do nothing",
     opened,
-    tuple(Case(f"{count} at once", tuple(HOW), 7, at_once=count) for count in (64, 500)),
+    tuple(Case(f"{count} at once", tuple(HOW), 7, calls=100_000, at_once=count) for count in (64, 500)),
     (
         Target("CPU an item of the workers, 64 at once", 3, typical("64 at once", BARE, "cpu", 1e-6), "us"),
         Target("memory / 500 at once", 4, typical("500 at once", OURS, "peak", 500 * 1024), "KB"),

@@ -499,6 +499,19 @@ async def test_only_requests_are_sent(request_: Any, client: PhotaClient, servic
     assert service.calls == 0
 
 
+async def test_a_name_that_is_taken_is_found_before_anything_is_sent(
+    client: PhotaClient, service: FakeService, tmp_path: Path
+) -> None:
+    expect(service, "edit")
+    (tmp_path / "edit-1.jpg").write_bytes(PNG)
+    with pytest.raises(InputError, match=r"edit-1\.jpg"):
+        await client.send(EditRequest(images=(JPEG,)), save_to=tmp_path)
+    assert service.calls == 0
+    result = await client.send(EditRequest(images=(JPEG,)), save_to=tmp_path, exists="number")
+    assert result.images[0].path == tmp_path / "edit-1-2.jpg"
+    assert (tmp_path / "edit-1-2.jpg").read_bytes() == JPEG
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", True])
 async def test_a_timeout_is_a_positive_number(timeout: Any, client: PhotaClient, service: FakeService) -> None:
     uses: list[Use] = [
@@ -807,6 +820,21 @@ async def test_a_get_has_a_key_and_no_body(route: str, client: PhotaClient, serv
     assert (service.only.method, service.only.url, service.only.body) == ("GET", BASE_URL + path, None)
     assert service.only.headers["X-API-Key"] == KEY
     assert service.only.headers["User-Agent"] == f"phota-async/{phota_async.__version__}"
+
+
+@pytest.mark.parametrize("route", GETS)
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_get_is_sent_again(route: str, status: int, service: FakeService) -> None:
+    @virtual_time
+    async def run() -> None:
+        use, path, answer = GETS[route]
+        service.answer("GET", path, {"detail": "later"}, status=status, times=4)
+        service.answer("GET", path, answer)
+        async with PhotaClient(KEY) as client:
+            await use(client)
+
+    run()
+    assert service.calls == 5
 
 
 def test_every_route_of_the_document_is_covered_here() -> None:

@@ -685,6 +685,25 @@ async def test_a_job_that_failed_says_why(service: FakeService) -> None:
     assert (caught.value.request_id, caught.value.charged) == ("r1", "unknown")
 
 
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ({"error": "no face"}, "failed"),
+        ({"status": "EXPIRED"}, "EXPIRED"),
+        ({"status": "running", "error": "x"}, "running"),
+    ],
+)
+def test_a_job_that_failed_says_with_which_word(answer: dict[str, Any], word: str, service: FakeService) -> None:
+    @virtual_time
+    async def run() -> None:
+        service.answer("GET", "/jobs/j1", answer)
+        async with PhotaClient(KEY) as client:
+            with pytest.raises(JobFailedError, match=f"job j1 ended as {word}"):
+                await client.jobs.wait("j1")
+
+    run()
+
+
 @virtual_time
 async def test_a_training_that_failed_says_why(service: FakeService) -> None:
     service.answer("GET", "/profiles/p1/status", {"status": "INACTIVE", "message": None})

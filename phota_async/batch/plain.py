@@ -56,10 +56,10 @@ class PlainBuyer:
                 break  # what was bought before stays the item's result
             spent = None if cost is None or spent is None else spent + cost
             paths += [image.path for image in result.images if image.path is not None]
-            last = result
-            if not result.missing():
+            last, missing = result, result.missing()
+            if not missing:
                 break
-        return outcome_of(item, "done", result=last, paths=tuple(paths), missing=last.missing(), spent=spent)
+        return outcome_of(item, "done", result=last, paths=tuple(paths), missing=missing, spent=spent)
 
     async def _buy(self, item: BatchItem, target: Path | None) -> tuple[ImageResult, Decimal | None]:
         """Make one call within the budget; what it may have cost stays reserved when that is not known."""
