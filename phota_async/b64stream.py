@@ -200,22 +200,29 @@ class AnswerScanner:
 
     def _image(self, chunk: bytes, at: int) -> int:
         """Decode text where it lies: this is the hot path."""
+        if self._take_plain(chunk, at, len(chunk)):  # as most chunks lie inside of a picture, no quote is looked for
+            return len(chunk)
         quote = chunk.find(b'"', at)  # if it is escaped, its backslash is wrong in any case
         end = len(chunk) if quote < 0 else quote
-        # The carry is filled up to a group of four and decoded apart; joining it to the chunk would copy.
-        middle = min(at + -len(self._carry) % 4, end)
-        last = end - (end - middle) % 4
-        group = self._carry + chunk[at:middle]
-        head, body = _decode(group), _decode(memoryview(chunk)[middle:last])
-        if head is None or body is None or b"=" in group or self._size % 3:
+        if quote < 0 or not self._take_plain(chunk, at, end):
             self._take_spelled(self._carry + chunk[at:end], at - len(self._carry))
-        else:
-            self._carry = chunk[last:end]
-            for data in filter(None, (head, body)):
-                self._write(data, at)
         if end == quote:
             self._end_image(quote)
         return end + 1
+
+    def _take_plain(self, chunk: bytes, at: int, end: int) -> bool:
+        """Decode text that is nothing but whole base64; says whether it was such."""
+        # The carry is filled up to a group of four and decoded apart; joining it to the chunk would copy.
+        middle = min(at + -len(self._carry) % 4, end)
+        last = end - (end - middle) % 4
+        group, rest = self._carry + chunk[at:middle], chunk[last:end]
+        head, body = _decode(group), _decode(memoryview(chunk)[middle:last])
+        if head is None or body is None or b"=" in group or b'"' in rest or self._size % 3:
+            return False
+        self._carry = rest
+        for data in filter(None, (head, body)):
+            self._write(data, at)
+        return True
 
     def _take_spelled(self, raw: bytes, at: int) -> None:
         """Decode text that has escapes, blanks, padding in its midst or errors: the slow path."""

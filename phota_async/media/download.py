@@ -12,6 +12,7 @@ from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
 from ..limiter import Limiter
 from ..retry import decide
 from .addresses import check_link, follow_redirect, show_link
+from .chunks import Chunks
 from .formats import sniff
 from .sinks import Sink
 
@@ -128,7 +129,7 @@ class _Transfer:
         if self._total is not None and self._total > limit:
             raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got {self._total}")
         async with self._owner._limiter.reserve(response.content_length or 0, self._deadline):  # noqa: SLF001
-            async for chunk in response.content.iter_any():
+            async for chunk in Chunks(response):
                 sink.write(chunk)
                 if sink.size > limit:
                     raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")

@@ -10,7 +10,7 @@ from .. import threads
 from .files import Exists, PartFile
 from .formats import HEAD, file_name, sniff
 
-BATCH = 2**20  # bytes gathered before a thread writes them: fewer hops, little memory
+BATCH = 2 * 2**20  # bytes gathered before a thread writes them: fewer hops, little memory
 
 
 class Sink(Protocol):
@@ -112,7 +112,7 @@ class FileSink:
         if self._gathered < BATCH and not everything:
             return
         pieces, self._pieces, self._gathered = self._pieces, [], 0
-        await threads.run(self._write, pieces)
+        await threads.copy(self._write, pieces)
 
     async def restart(self) -> None:
         """Empty the file."""

@@ -9,6 +9,7 @@ import aiohttp
 from ..answers import find_image_answer, read_object
 from ..b64stream import AnswerScanner
 from ..errors import DecodeError
+from ..media.chunks import Chunks
 from ..media.sinks import Sink
 from ..models import ImageAnswer
 
@@ -19,6 +20,11 @@ SMALL = 64 * 1024  # bytes; below, one read is cheaper than scanning
 SLICE = 2**18  # bytes unpacked at once
 MAX_BEGINNING = 64 * 1024  # bytes read of a body that only explains the status
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+KEPT_HEAP = 8 * 2**20  # bytes of freed memory that malloc keeps for the next picture
+
+# glibc gives freed memory back at 512 KB, and each next picture would pay for every page of it anew: a third of what
+# reading 1 MB takes. Twice the largest block that was ever freed is kept: mallopt(3), M_MMAP_THRESHOLD.
+bytes(KEPT_HEAP // 2)
 
 
 def is_small(response: aiohttp.ClientResponse, limit: int) -> bool:
@@ -91,12 +97,12 @@ async def read_images(
 def chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """Return a body's bytes as they arrive, unpacked in bounded pieces where a gateway packed them."""
     encoding = _encoding(response)
-    return _unpacked(response, encoding) if encoding else aiter(response.content.iter_any())
+    return _unpacked(response, encoding) if encoding else Chunks(response)
 
 
 async def _unpacked(response: aiohttp.ClientResponse, encoding: str) -> AsyncIterator[bytes]:
     unpacker = _inflater(encoding)
-    async for chunk in response.content.iter_any():
+    async for chunk in Chunks(response):
         for piece in unpacker.feed(chunk):
             yield piece
     unpacker.close()

@@ -9,10 +9,11 @@ what it waits for is there and the moment at which it goes on.
 
 import asyncio
 import itertools
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
+
+from phota_async import threads
 
 Flow = Callable[["SteppingLoop"], Coroutine[Any, Any, None]]
 
@@ -52,9 +53,9 @@ def every_step(flow: Flow) -> Iterator[SteppingLoop]:
         loop = SteppingLoop(at)
         with asyncio.Runner(loop_factory=lambda loop=loop: loop) as runner:  # type: ignore[misc]
             runner.run(flow(loop))
-        for thread in threading.enumerate():
-            if thread.name == "AnyIO worker thread":
-                thread.join()
+        for pool in threads._pools.values():
+            pool.shutdown()
+        threads._pools.clear()
         yield loop
         if not loop.was_cut:
             return

@@ -1,0 +1,28 @@
+"""A body's bytes as they arrive, in the pieces that the socket gave."""
+
+from typing import Self
+
+import aiohttp
+
+
+class Chunks:
+    """Iterates over a body without joining what arrived meanwhile: that would copy each byte once more.
+
+    Usage::
+
+        async for chunk in Chunks(response): scanner.feed(chunk)
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._read = response.content.readchunk
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            chunk, is_end_of_http_chunk = await self._read()
+            if chunk:
+                return chunk
+            if not is_end_of_http_chunk:
+                raise StopAsyncIteration
