@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -29,8 +29,8 @@ FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 class PartFile:
     """A file in the making, ``.NAME.RANDOM.part`` beside its final place.
 
-    The lock is for cancellation: a task that is cut off while a thread writes calls `discard`, which waits for
-    that write instead of closing the file under it.
+    The lock is for cancellation: a task that is cut off while a thread writes calls `discard`, on the event loop.
+    It must neither close the file under that thread nor wait for a slow disk, so it leaves the rest to the thread.
     """
 
     def __init__(self, directory: Path, name: str) -> None:
@@ -41,18 +41,19 @@ class PartFile:
             _make_directory(directory)
             self._descriptor = os.open(self._path, flags, 0o666)
         self._open = True
+        self._is_unwanted = False
         self.size = 0
 
     def write(self, pieces: Sequence[bytes]) -> None:
         """Append pieces without joining them."""
-        with self._lock, translated(self._path):
+        with self._held(self._path):
             if self._open:
                 _write_all(self._descriptor, pieces)
                 self.size += sum(map(len, pieces))
 
     def truncate(self) -> None:
         """Begin again from nothing."""
-        with self._lock, translated(self._path):
+        with self._held(self._path):
             if self._open:
                 os.ftruncate(self._descriptor, 0)
                 os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -60,7 +61,7 @@ class PartFile:
 
     def publish(self, target: Path, exists: Exists) -> Path:
         """Make the file durable and give it its name; returns the name it got."""
-        with self._lock, translated(target):
+        with self._held(target):
             if not self._open:  # its number may be another file's by now
                 raise ValueError("it was discarded")
             os.fsync(self._descriptor)
@@ -72,12 +73,29 @@ class PartFile:
                     self._path.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Close and remove the file unless it was published; safe to call at any time."""
-        with self._lock:
-            if self._open:
-                self._close()
-                with contextlib.suppress(OSError):
-                    self._path.unlink(missing_ok=True)
+        """Close and remove the file unless it was published; never waits, and is safe to call at any time."""
+        self._is_unwanted = True
+        if self._lock.acquire(blocking=False):  # else its holder looks at the mark when it is done
+            try:
+                self._remove()
+            finally:
+                self._lock.release()
+
+    @contextlib.contextmanager
+    def _held(self, path: Path) -> Iterator[None]:
+        """Keep others out; afterwards remove what became unwanted meanwhile."""
+        try:
+            with self._lock, translated(path):
+                yield
+        finally:
+            if self._is_unwanted:
+                self.discard()
+
+    def _remove(self) -> None:
+        if self._open:
+            self._close()
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         self._open = False

@@ -1,7 +1,6 @@
 """Where decoded pictures go while they arrive: memory, a file, or a file that is hashed on the way."""
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -85,7 +84,6 @@ class FileSink:
         self.name = name
         self._part: PartFile | None = None
         self._is_dropped = False
-        self._lock = threading.Lock()  # a task that is cut off drops the file while a thread may be making it
         self._pieces: list[bytes] = []
         self._gathered = 0
         self.size = 0
@@ -128,18 +126,18 @@ class FileSink:
         return await threads.run(self._part.publish, target, exists)
 
     def discard(self) -> None:
-        """Remove the file unless it was published."""
-        with self._lock:
-            self._is_dropped = True
+        """Remove the file unless it was published; never waits."""
+        self._is_dropped = True  # first: a thread that is just making the file looks at it afterwards
         if self._part is not None:
             self._part.discard()
 
     def _write(self, pieces: Sequence[bytes]) -> None:
-        with self._lock:
-            if self._part is None and not self._is_dropped:
-                self._part = PartFile(self._directory, self.name)
+        if self._part is None and not self._is_dropped:
+            self._part = PartFile(self._directory, self.name)
         if self._part is not None:
             self._part.write(pieces)
+            if self._is_dropped:
+                self._part.discard()
 
 
 class HashingFileSink(FileSink):

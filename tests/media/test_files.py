@@ -139,29 +139,40 @@ def test_a_discarded_file_is_gone_and_its_descriptor_is_let_alone(tmp_path: Path
     assert names(tmp_path) == ["innocent"]
 
 
-def test_discarding_waits_for_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slow", ["writev", "ftruncate", "fsync"])
+def test_a_file_that_a_thread_works_on_is_removed_by_that_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """Whoever drops it is the event loop, which must not wait for a disk."""
     begun, go_on = threading.Event(), threading.Event()
-    really_write = os.writev
+    really = getattr(os, slow)
 
-    def slow_write(descriptor: int, views: Any) -> int:
+    def slowly(*arguments: Any) -> Any:
         begun.set()
         go_on.wait()
-        return really_write(descriptor, views)
+        return really(*arguments)
 
     part = PartFile(tmp_path, "a.jpg")
-    monkeypatch.setattr(os, "writev", slow_write)
+    part.write(PIECES)
+    monkeypatch.setattr(os, slow, slowly)
     errors: list[BaseException] = []
-    writer = threading.Thread(target=guarded(errors, part.write, PIECES))
-    dropper = threading.Thread(target=guarded(errors, part.discard))
-    writer.start()
+    work = {
+        "writev": lambda: part.write(PIECES),
+        "ftruncate": part.truncate,
+        "fsync": lambda: part.publish(tmp_path / "a.jpg", "error"),
+    }
+    worker = threading.Thread(target=guarded(errors, work[slow]))
+    worker.start()
     begun.wait()
-    dropper.start()
+    part.discard()  # returns, though the worker is stuck
     assert len(names(tmp_path)) == 1
     go_on.set()
-    writer.join()
-    dropper.join()
+    worker.join()
 
-    assert (errors, names(tmp_path)) == ([], [])
+    kept = ["a.jpg"] if slow == "fsync" else []  # what was being published is paid for
+    assert (errors, names(tmp_path)) == ([], kept)
+    with pytest.raises(InputError, match="discarded"):
+        part.publish(tmp_path / "b.jpg", "error")
 
 
 def guarded(errors: list[BaseException], function: Any, *arguments: Any) -> Any:

@@ -53,12 +53,17 @@ def every_step(flow: Flow) -> Iterator[SteppingLoop]:
         loop = SteppingLoop(at)
         with asyncio.Runner(loop_factory=lambda loop=loop: loop) as runner:  # type: ignore[misc]
             runner.run(flow(loop))
-        for pool in threads._pools.values():
-            pool.shutdown()
-        threads._pools.clear()
+        end_threads()
         yield loop
         if not loop.was_cut:
             return
+
+
+def end_threads() -> None:
+    """Let file work come to its end; what comes later gets new threads."""
+    for pool in threads._pools.values():
+        pool.shutdown()
+    threads._pools.clear()
 
 
 class _Steps(deque[Any]):
