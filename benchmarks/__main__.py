@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ SHARED_MEMORY = Path("/dev/shm")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run benchmarks and print what came of them."""
     chosen = _parser().parse_args(arguments)
-    options = Options(chosen.rounds, 0.25 if chosen.quick else 1.0, chosen.directory)
+    scale = 0.25 if chosen.quick else 1.0
+    options = Options(chosen.rounds, scale, chosen.directory, time.monotonic() + chosen.seconds * scale)
     everything: list[Results] = []
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -62,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="name", choices=[[], *NAMES], help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=11, help="at most so many, as time allows (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=165.0, help="afterwards no case gets more than one round (%(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="a quarter of the time: 3 rounds of most")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a number is missed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample")

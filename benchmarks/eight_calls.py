@@ -20,8 +20,8 @@ SCENARIO = Scenario(
     "eight calls at once of 4x8 MB each",
     opener(once),
     (
-        Case(PLAIN, ("aiohttp", "json + base64", "openai", OURS), 16, body="4x8", at_once=8, pictures=PICTURES),
-        Case(TLS, ("aiohttp", "openai", OURS), 16, body="4x8", at_once=8, pictures=PICTURES, tls=True),
+        Case(PLAIN, ("aiohttp", "openai", OURS), 14, body="4x8", at_once=8, pictures=PICTURES),
+        Case(TLS, ("aiohttp", "openai", OURS), 14, body="4x8", at_once=8, pictures=PICTURES, tls=True),
     ),
     (
         Target("times faster than openai", 7, ratio(PLAIN, "openai", OURS), at_least=True),

@@ -34,7 +34,7 @@ SCENARIO = Scenario(
     "import_time",
     "import in a new interpreter",
     opened,
-    (Case("import", tuple(CODE), 10),),
+    (Case("import", tuple(CODE), 6),),
     (
         Target("PhotaClient() / aiohttp + msgspec", 1.3, ratio("import", "PhotaClient()", "aiohttp + msgspec")),
         Target("import phota_async / openai", 0.35, ratio("import", OURS, "openai")),

@@ -23,7 +23,7 @@ SCENARIO = Scenario(
     "48 photos of 8 MB up, and back to disk",
     opener(once),
     (
-        _case(PLAIN, ("aiohttp", "json + base64", "openai", OURS)),
+        _case(PLAIN, ("aiohttp", "openai", OURS)),
         _case(TLS, ("aiohttp", "openai", OURS), tls=True),
     ),
     (

@@ -31,6 +31,8 @@ class Options(NamedTuple):
     scale: float
     """What a case's seconds are multiplied with."""
     directory: Path
+    deadline: float
+    """The monotonic clock's time after which no case gets more than one round."""
 
 
 class Results(NamedTuple):
@@ -85,7 +87,7 @@ def _run_case(results: Results, setup: Setup, options: Options) -> None:
         for contender in case.contenders:
             _note(results, case, contender, pipes)  # "ready", or why not
         begun, done = time.monotonic(), 0
-        while pipes and _has_time(done, time.monotonic() - begun, case.seconds * options.scale, options.rounds):
+        while pipes and _has_time(done, time.monotonic() - begun, case, options):
             for contender in _rotated(list(pipes), done):
                 pipes[contender].send("go")
                 _note(results, case, contender, pipes)
@@ -122,10 +124,12 @@ def _note(results: Results, case: Case, contender: str, pipes: dict[str, Connect
         del pipes[contender]
 
 
-def _has_time(done: int, elapsed: float, seconds: float, rounds: int) -> bool:
-    if done < min(MIN_ROUNDS, rounds):
+def _has_time(done: int, elapsed: float, case: Case, options: Options) -> bool:
+    if done and time.monotonic() >= options.deadline:
+        return False
+    if done < min(MIN_ROUNDS, options.rounds):
         return True
-    return done < rounds and elapsed * (done + 1) / done <= seconds
+    return done < options.rounds and elapsed * (done + 1) / done <= case.seconds * options.scale
 
 
 def _rotated(contenders: list[str], by: int) -> list[str]:

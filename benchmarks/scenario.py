@@ -52,7 +52,8 @@ class Setup(NamedTuple):
     def warm(self) -> "Setup":
         """Return a small twin, to import and open everything before memory and time count."""
         body = "1x1" if self.case.pictures else self.case.body
-        return self._replace(case=self.case._replace(body=body, calls=1))
+        photos = self.case.photos and "4x" + self.case.photos.partition("x")[2]
+        return self._replace(case=self.case._replace(body=body, calls=1, photos=photos))
 
     def tls(self) -> ssl.SSLContext | None:
         """Return the context that trusts our server, or ``None`` without TLS."""
@@ -64,7 +65,7 @@ class Setup(NamedTuple):
 
     def photos(self) -> list[Path]:
         """Return the photos to send, made beforehand."""
-        return sorted((self.directory / "photos").iterdir())
+        return sorted((self.directory / "photos").iterdir())[: int(self.case.photos.partition("x")[0])]
 
 
 Open = Callable[[str, Setup], AbstractAsyncContextManager[Run]]
