@@ -22,6 +22,7 @@ from .items import BatchItem, Outcome, outcome_of
 from .names import Leftovers, Places, target_of
 from .options import Options
 from .owned import OwnedTasks
+from .photos import PhotoDesk
 from .purchase import Purchase, Terms
 
 
@@ -46,6 +47,7 @@ class LedgerBuyer:
         self._resend_unknown = resend_unknown
         self._places = Places()
         self._owned = OwnedTasks()
+        self._desk = PhotoDesk(options)
         self._run = 0
         self._leftovers: Leftovers | None = None
         self._account: BudgetAccount | None = None
@@ -71,6 +73,8 @@ class LedgerBuyer:
     async def aclose(self) -> None:
         """Let the steps under way come to their end, and end the run."""
         try:
+            self._desk.is_left = True
+            await self._desk.aclose()
             await self._owned.aclose()
         finally:
             await self._store.leave(self._name)
@@ -113,7 +117,8 @@ class LedgerBuyer:
             guard=self._options.client.config.retry.resend_guard,
             resend_unknown=self._resend_unknown,
         )
-        purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), item.request, target)
+        terms = Terms(self._options, self._store, self._owned, self._account)
+        purchase = Purchase(terms, item.request, target, self._desk.photos_of(item.request, photos))
         await self._owned.run(self._start(purchase, wish))
         return await purchase.finish()
 
@@ -162,6 +167,7 @@ def _outcome(item: BatchItem, bought: list[Bought]) -> Outcome:
         "skipped" if all(each.is_kept for each in bought) else "done",
         result=last,
         paths=tuple(path for each in bought for path in each.paths),
+        uncarried=tuple(path for each in bought for path in each.uncarried),
         missing=last.missing(),
         spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
     )
