@@ -159,7 +159,7 @@ class Purchase:
         """Write down what an error says about money; where it says nothing, the intent stands."""
         try:
             if isinstance(error, ConflictError):
-                raise await self._conflict(error)
+                raise await self._conflict(error) from None
             if error.charged != "unknown":
                 await self._change(Refused(mark_of(error)))
             elif self._record.mode == "sync":
