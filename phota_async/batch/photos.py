@@ -26,8 +26,8 @@ from ..results import ImageResult
 from .options import Options
 from .originals import is_file, is_local, read_original, size_of
 
-ROOM = 256 * 2**20  # bytes that photos may take from being read to being uploaded, whatever the concurrency
-SHARE = 3  # times its size that a photo may take meanwhile: itself, and a HEIC photo's larger JPEG
+ROOM = 256 * 2**20  # bytes that photos and results in the works may take, whatever the concurrency
+SHARE = 3  # times its size that a photo may take: itself, and a HEIC photo's larger JPEG, or what is made of a result
 
 logger = logging.getLogger("phota_async")
 
@@ -62,9 +62,11 @@ class PhotoDesk:
         if self._workers is not None:
             await self._workers.__aexit__(None, None, None)
 
-    async def room(self, images: Sequence[Any]) -> AbstractAsyncContextManager[None]:
-        """Return room in memory for photos, to be entered."""
-        return self._room.reserve(SHARE * await threads.run(lambda: sum(map(size_of, filter(is_local, images)))))
+    async def room(self, images: Sequence[Any], more: int = 0) -> AbstractAsyncContextManager[None]:
+        """Return room in memory for photos, and for ``more`` bytes, to be entered."""
+        local = [image for image in images if is_local(image)]
+        size = await threads.run(lambda: sum(map(size_of, local))) if local else 0
+        return self._room.reserve(SHARE * (size + more))
 
     async def prepare(self, data: bytes, label: str) -> bytes:
         """Make a photo fit to leave; see `phota_async.photos.prepare`."""
@@ -93,18 +95,17 @@ class RequestPhotos:
     """The photos of one request, for one purchase."""
 
     def __init__(self, desk: PhotoDesk, request: AnyRequest, identities: Sequence[str] | None) -> None:
-        self._desk, self._options = desk, desk.options
-        self._mark = cast("Operation", request.operation) if self._options.mark else None
-        self._images, self._names = images_of(request), names_of(request)
-        self._identities: list[str | None] = [None] * len(self._images) if identities is None else [*identities]
-        self._uncarried: set[int] = set()
+        # Everything else is worked out when it is needed: a batch costs a few microseconds an item, all in all.
+        self._desk, self._options, self._request = desk, desk.options, request
+        self._identities: Sequence[str | None] | None = identities
+        self._uncarried: set[int] | None = None
 
     def ready(self, request: AnyRequest) -> AbstractAsyncContextManager[AnyRequest]:
         """Give the request as it is to be sent, for as long as it is being sent; see `Ready`."""
-        if any(map(is_local, self._images)):
+        if any(map(is_local, images_of(request))):
             if self._options.prepare:
                 return self._prepared(request)
-            if self._carries and self._identities[0] is None:
+            if self._carries and self._identities is None:
                 return self._identified(request)
         return nullcontext(request)
 
@@ -116,44 +117,50 @@ class RequestPhotos:
         if not (self._options.mark or self._carries):
             return
         try:
-            await sink.rework(lambda data: self._finished(data, index, sink.name))
+            originals = images_of(self._request)[:1] if self._carries else ()
+            async with await self._desk.room(originals, sink.size):
+                await sink.rework(lambda data: self._finished(data, index, sink.name))
         except Exception as error:  # noqa: BLE001 - the picture is paid for: it is published in any case
             self._note_uncarried(index, sink.name, error)
 
     def uncarried(self, result: ImageResult) -> tuple[Path, ...]:
         """Return the files that did not get all they should have."""
-        places = enumerate(result.images)
-        return tuple(image.path for place, image in places if place in self._uncarried and image.path is not None)
+        places = sorted(self._uncarried) if self._uncarried else ()
+        return tuple(path for place in places if (path := result.images[place].path) is not None)
 
     @property
     def _carries(self) -> bool:
         """Whether there is an original whose words are to be carried over."""
-        saves, wanted = self._options.output is not None, self._options.metadata != "none"
-        return saves and wanted and bool(self._images) and is_file(self._images[0])
+        if self._options.output is None or self._options.metadata == "none":
+            return False
+        return any(map(is_file, images_of(self._request)[:1]))
 
     @asynccontextmanager
     async def _prepared(self, request: AnyRequest) -> AsyncIterator[AnyRequest]:
+        images, names = images_of(request), names_of(request)
+        known = self._identities or [None] * len(images)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(await self._desk.room(self._images))
-            images = [await self._prepare(place) for place in range(len(self._images))]
+            await stack.enter_async_context(await self._desk.room(images))
+            made = [await self._prepare(*each) for each in zip(images, names, known, strict=True)]
+            self._identities = [identity for _, identity in made]
             if self._options.mode == "sync":  # the call is held open for minutes: others need the room
                 await stack.aclose()
             self._desk.check_open()
-            yield with_images(request, images)
+            yield with_images(request, [image for image, _ in made])
 
-    async def _prepare(self, place: int) -> Any:
-        image, name = self._images[place], self._names[place]
+    async def _prepare(self, image: Any, name: str, identity: str | None) -> tuple[Any, str | None]:
+        """Return a photo as it is to be sent, and what identifies it as it was."""
         if not is_local(image):
-            return image
+            return image, identity
         self._desk.check_open()
-        data, self._identities[place] = await threads.run(read_original, image, name, self._identities[place])
-        return await self._desk.prepare(data, label_of(image, name))
+        data, found = await threads.run(read_original, image, name, identity)
+        return await self._desk.prepare(data, label_of(image, name)), found
 
     @asynccontextmanager
     async def _identified(self, request: AnyRequest) -> AsyncIterator[AnyRequest]:
         """Note what is sent as it is, to know it again."""
         with contextlib.suppress(InputError):  # whoever sends it says it better
-            self._identities[:] = await identify_photos(request)
+            self._identities = await identify_photos(request)
         yield request
 
     def _finished(self, data: bytes, index: int, name: str) -> bytes:
@@ -165,17 +172,17 @@ class RequestPhotos:
             except Exception as error:  # noqa: BLE001 - an odd original, or none any more: the mark is still due
                 self._note_uncarried(index, name, error)
         if result.format not in CONTAINERS:
-            self._note_uncarried(index, name, ConfigError(result.format))
-        finished, _ = merged(result, tags, self._mark)
-        return finished
+            self._note_uncarried(index, name, InputError(result.format))
+        mark = cast("Operation", self._request.operation) if self._options.mark else None
+        return merged(result, tags, mark)[0]
 
     def _original_tags(self) -> Tags:
-        image, name = self._images[0], self._names[0]
-        data, _ = read_original(image, name, self._identities[0])
+        image, name = images_of(self._request)[0], names_of(self._request)[0]
+        data, _ = read_original(image, name, self._identities[0] if self._identities else None)
         tags = tags_of(identified(data, label_of(image, name)))
         return chosen(tags, self._options.metadata, gps=self._options.gps)
 
     def _note_uncarried(self, index: int, name: str, error: Exception) -> None:
         """Say which file, and no more: what is wrong may tell what must not be logged."""
-        self._uncarried.add(index)
+        self._uncarried = {*(self._uncarried or ()), index}
         logger.warning("%s: not all metadata could be put in (%s)", name, type(error).__name__)

@@ -4,8 +4,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..errors import PhotaError
-from ..media.destination import Destination, make_destination
-from ..requests import AnyRequest
 from ..results import ImageResult
 from ..validation import check_request
 from .budget import cost_of
@@ -95,17 +93,12 @@ class PlainBuyer:
         return result, cost
 
     async def _send(self, item: BatchItem, target: Path | None, photos: RequestPhotos) -> ImageResult:
-        client, request = self._options.client, item.request
-        client._check_open()  # noqa: SLF001 - one package
-        deadline = client._deadline(None)  # noqa: SLF001
-        destination = await self._destination(request, target, photos)
-        way = client._ways[self._options.mode]  # noqa: SLF001
-        return await way(client, request, destination, deadline, validate=True, ready=photos.ready)
-
-    async def _destination(self, request: AnyRequest, target: Path | None, photos: RequestPhotos) -> Destination | None:
-        if target is None:
-            return None
-        place = target.with_name(target.name + ".jpg")
-        destination = make_destination(place, request.operation, self._options.exists, finish=photos.finish)
-        await destination.check(request.num_output_images, request.output_format)
-        return destination
+        options = self._options
+        return await options.client._send(  # noqa: SLF001 - one package
+            item.request,
+            None if target is None else target.with_name(target.name + ".jpg"),
+            exists=options.exists,
+            mode=options.mode,
+            ready=photos.ready,
+            finish=photos.finish,
+        )
