@@ -73,10 +73,15 @@ class LedgerBuyer:
             self._account = budget.open_account(f"{self._store!r} {self._name!r}", before)
 
     async def aclose(self) -> None:
-        """Let the steps under way come to their end, and end the run."""
+        """Let the steps under way come to their end, and end the run; what was not sent yet is not sent any more."""
+        self._desk.is_left = True
         try:
-            self._desk.is_left = True
             await self._desk.aclose()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        try:
             await self._owned.aclose()
         finally:
             await self._store.leave(self._name)

@@ -75,7 +75,9 @@ class Batch:
             pixels on the longest side, without place, serial numbers, owner, captions and all that is unknown; HEIC
             (extra ``heic``) becomes JPEG. A photo that cannot be prepared fails its item and is not sent.
             Decoding needs the extra ``images``; taking metadata out of an upright JPEG, PNG or WebP does not.
-            ``False`` sends them as they are. What is bought is known by the originals in both cases.
+            ``False`` sends them as they are. What is bought is known by the originals in both cases. Photos and
+            results in the works take some 256 MB at most, or one item's if that is more; calls that
+            ``mode="sync"`` holds open keep their prepared photos besides.
         metadata: What files below ``output`` get of their original, which is the first photo of edit, the photo of
             enhance, the ``input_image`` of remix: ``"copy"`` date, camera, colour profile, author, captions,
             keywords, rating and serial numbers; ``"basic"`` date, camera and colour profile; ``"none"`` nothing.

@@ -546,9 +546,11 @@ async def test_a_photo_being_decoded_holds_nobody(
 
 @linux
 @both_buyers
+@pytest.mark.parametrize("room", [module.ROOM, 1], ids=["waiting for a decoder", "waiting for room"])
 async def test_leaving_ends_what_is_being_decoded(
-    studio: Studio, ledger: bool, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, ledger: bool, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "ROOM", room)
     studio.photo.write_bytes(LARGE)
     started: list[PhotoWorkers] = []
     monkeypatch.setattr(PhotoWorkers, "__aenter__", lambda workers: _entered(workers, started))
