@@ -56,7 +56,8 @@ def size_of(image: Any) -> int:
     if _is_pillow(image):
         return int(image.size[0] * image.size[1])
     try:
-        return os.stat(image if isinstance(image, (str, os.PathLike)) else image.fileno()).st_size  # noqa: PTH116 - a str is at hand
+        place = image if isinstance(image, (str, os.PathLike)) else image.fileno()
+        return os.stat(place).st_size  # noqa: PTH116 - also of a descriptor
     except (OSError, ValueError, AttributeError):  # whoever reads it will say what is wrong with it
         return 0
 

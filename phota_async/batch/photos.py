@@ -26,7 +26,8 @@ from ..results import ImageResult
 from .options import Options
 from .originals import is_file, is_local, read_original, size_of
 
-ROOM = 256 * 2**20  # bytes that photos and results in the works may take, whatever the concurrency
+ROOM_IN = 192 * 2**20  # bytes that photos may take from being read to being uploaded, whatever the concurrency
+ROOM_OUT = 64 * 2**20  # bytes that results may take while they are finished: no slow upload keeps them waiting
 SHARE = 3  # times its size that a photo may take: itself, and a HEIC photo's larger JPEG, or what is made of a result
 
 logger = logging.getLogger("phota_async")
@@ -43,7 +44,7 @@ class PhotoDesk:
         self.options = options
         self.is_left = False
         """Whether nothing may be sent any more."""
-        self._room = Limiter(max_bytes=ROOM)
+        self._room_in, self._room_out = Limiter(max_bytes=ROOM_IN), Limiter(max_bytes=ROOM_OUT)
         self._workers: PhotoWorkers | None = None
         self._is_closed = False
 
@@ -62,11 +63,13 @@ class PhotoDesk:
         if self._workers is not None:
             await self._workers.__aexit__(None, None, None)
 
-    async def room(self, images: Sequence[Any], more: int = 0) -> AbstractAsyncContextManager[None]:
-        """Return room in memory for photos, and for ``more`` bytes, to be entered."""
-        local = [image for image in images if is_local(image)]
-        size = await threads.run(lambda: sum(map(size_of, local))) if local else 0
-        return self._room.reserve(SHARE * (size + more))
+    async def room_in(self, images: Sequence[Any]) -> AbstractAsyncContextManager[None]:
+        """Return room in memory for photos that are prepared and sent, to be entered."""
+        return self._room_in.reserve(SHARE * await _size_of_all(images))
+
+    async def room_out(self, images: Sequence[Any], result: int) -> AbstractAsyncContextManager[None]:
+        """Return room in memory for originals and a result's bytes, to be entered."""
+        return self._room_out.reserve(SHARE * (result + await _size_of_all(images)))
 
     async def prepare(self, data: bytes, label: str) -> bytes:
         """Make a photo fit to leave; see `phota_async.photos.prepare`."""
@@ -118,7 +121,7 @@ class RequestPhotos:
             return
         try:
             originals = images_of(self._request)[:1] if self._carries else ()
-            async with await self._desk.room(originals, sink.size):
+            async with await self._desk.room_out(originals, sink.size):
                 await sink.rework(lambda data: self._finished(data, index, sink.name))
         except Exception as error:  # noqa: BLE001 - the picture is paid for: it is published in any case
             self._note_uncarried(index, sink.name, error)
@@ -140,7 +143,7 @@ class RequestPhotos:
         images, names = images_of(request), names_of(request)
         known = self._identities or [None] * len(images)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(await self._desk.room(images))
+            await stack.enter_async_context(await self._desk.room_in(images))
             made = [await self._prepare(*each) for each in zip(images, names, known, strict=True)]
             self._identities = [identity for _, identity in made]
             if self._options.mode == "sync":  # the call is held open for minutes: others need the room
@@ -186,3 +189,8 @@ class RequestPhotos:
         """Say which file, and no more: what is wrong may tell what must not be logged."""
         self._uncarried = {*(self._uncarried or ()), index}
         logger.warning("%s: not all metadata could be put in (%s)", name, type(error).__name__)
+
+
+async def _size_of_all(images: Sequence[Any]) -> int:
+    local = [image for image in images if is_local(image)]
+    return await threads.run(lambda: sum(map(size_of, local))) if local else 0

@@ -19,8 +19,10 @@ PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S
 GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608
 # Among equal purchases the one that was made for this very item comes first.
 FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
+# The index of what is open is used by whoever says its condition word by word.
 FIND_JOB = f"""SELECT {_NAMES} FROM purchase
-    WHERE batch = ? AND state = 'submitted' AND item = ? AND operation = ? AND take = ? AND run <> ? LIMIT 1"""  # noqa: S608
+    WHERE batch = ? AND state = 'submitted' AND state NOT IN ('done', 'failed')
+    AND item = ? AND operation = ? AND take = ? AND run <> ? LIMIT 1"""  # noqa: S608
 LAST_COPY = "SELECT coalesce(max(copy), 0) FROM purchase WHERE purchase = ?"
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608

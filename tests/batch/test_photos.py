@@ -311,14 +311,14 @@ async def test_an_answer_that_was_lost_is_found_as_it_was_sent(studio: Studio, b
 async def test_a_photo_that_changes_before_it_is_sent_is_not_sent(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = PhotoDesk.room
+    real = PhotoDesk.room_in
 
     async def change(desk: PhotoDesk, images: Any) -> Any:
         studio.photo.write_bytes(samples.jpeg(3))
         return await real(desk, images)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PhotoDesk, "room", change)
+        patched.setattr(PhotoDesk, "room_in", change)
         outcome = await studio.run(EnhanceRequest(image=studio.photo), ledger=True)
     assert isinstance(outcome.error, InputError)
     assert "changed since" in str(outcome.error)
@@ -546,11 +546,11 @@ async def test_a_photo_being_decoded_holds_nobody(
 
 @linux
 @both_buyers
-@pytest.mark.parametrize("room", [module.ROOM, 1], ids=["waiting for a decoder", "waiting for room"])
+@pytest.mark.parametrize("room", [module.ROOM_IN, 1], ids=["waiting for a decoder", "waiting for room"])
 async def test_leaving_ends_what_is_being_decoded(
     studio: Studio, ledger: bool, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ROOM", room)
+    monkeypatch.setattr(module, "ROOM_IN", room)
     studio.photo.write_bytes(LARGE)
     started: list[PhotoWorkers] = []
     monkeypatch.setattr(PhotoWorkers, "__aenter__", lambda workers: _entered(workers, started))
@@ -635,7 +635,7 @@ async def test_photos_in_memory_are_bounded(
     studio: Studio, ledger: bool, counted: type[Counted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many items run: with room for two, no third is read before one is uploaded."""
-    monkeypatch.setattr(module, "ROOM", 2 * module.SHARE * len(TURNED))
+    monkeypatch.setattr(module, "ROOM_IN", 2 * module.SHARE * len(TURNED))
     async with studio.batch(*[EnhanceRequest(image=studio.photo)] * 12, ledger=ledger) as outcomes:
         assert {outcome.status async for outcome in outcomes} == {"done"}
     assert counted.most == 2
@@ -644,7 +644,7 @@ async def test_photos_in_memory_are_bounded(
 async def test_calls_held_open_do_not_keep_others_from_being_prepared(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "ROOM", 1)
+    monkeypatch.setattr(module, "ROOM_IN", 1)
     studio.sandbox.fail("POST /enhance", delay=60, times=None)
     async with asyncio.timeout(DEADLINE), studio.batch(*[EnhanceRequest(image=studio.photo)] * 6, mode="sync"):
         await studio.sandbox.wait_for_requests(6)
