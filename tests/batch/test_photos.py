@@ -487,10 +487,10 @@ async def test_a_job_is_fetched_though_its_photo_is_gone(studio: Studio, monkeyp
     studio.photo.unlink()
     left = PartFile(studio.output, "1.enhance-1.jpg")  # of the run that died
     outcome = await studio.run(request, ledger=True)
-    left.discard()
     assert (outcome.status, outcome.spent, outcome.uncarried) == ("done", Decimal("0.12"), outcome.paths)
     assert told(outcome.paths[0]) == {"mark": BY_AI}
     assert names(studio.output) == [".phota", "1.enhance-1.jpg"]
+    left.discard()
     assert (studio.bought, studio.sandbox.posts()) == (1, 1)
     again = await studio.run(request, ledger=True)
     assert (again.status, type(again.error)) == ("failed", InputError)
