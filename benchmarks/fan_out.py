@@ -23,8 +23,10 @@ class Idle:
 
     _transport = SimpleNamespace(refusal_listeners=[])
 
-    async def send(self, request: object, **_: object) -> ImageResult:  # noqa: ARG002 - as the client's
+    async def send(self, request: object, *_: object, **__: object) -> ImageResult:  # noqa: ARG002 - as the client's
         return RESULT
+
+    _send = send
 
 
 def items(count: int) -> Iterator[BatchItem]:

@@ -1,7 +1,8 @@
 """Enhance every photo of a folder, eight at once, for at most five dollars.
 
 ``python examples/batch_folder.py photos results``. Photos whose result exists are skipped, so that the same
-command goes on where it was stopped.
+command goes on where it was stopped. Where a photo was taken does not leave this machine: the results get it back
+from the originals, with date, camera and keywords.
 """
 
 import asyncio
@@ -10,9 +11,11 @@ from pathlib import Path
 
 from phota_async import Batch, BatchItem, Budget, EnhanceRequest, PhotaClient, estimate
 
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}  # HEIC needs the extra "heic"
+
 
 async def main(source: Path, output: Path) -> None:
-    photos = sorted(path for path in source.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"})
+    photos = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
     items = [BatchItem(str(photo.relative_to(source)), EnhanceRequest(photo)) for photo in photos]
     low, high = estimate(item.request for item in items)
     print(f"{len(items)} photos, {low} to {high} US dollars")

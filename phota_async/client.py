@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from .jobs import Jobs
 from .limiter import Limiter
 from .media.files import Exists
 from .profiles import Profiles
-from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, RemixRequest
+from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, Ready, RemixRequest
 from .results import ImageResult, StrPath, to_path
 from .validation import check_request, fail
 from .webhooks import Webhooks
@@ -22,7 +23,7 @@ from .webhooks import Webhooks
 if TYPE_CHECKING:
     import aiohttp
 
-    from .media.destination import Destination
+    from .media.destination import Destination, Finish
     from .media.download import Downloader
 
 Images = ImageInput | Sequence[ImageInput]
@@ -374,6 +375,23 @@ class PhotaClient:
         Raises:
             PhotaError: As `edit`.
         """
+        how: dict[str, Any] = {"exists": exists, "hashed": hashed, "mode": mode, "timeout": timeout}
+        return await self._send(request, save_to, validate=validate, **how)
+
+    async def _send(
+        self,
+        request: AnyRequest,
+        save_to: StrPath | None,
+        *,
+        exists: Exists = "error",
+        hashed: bool = False,
+        mode: Mode | None = None,
+        timeout: float | None = None,
+        validate: bool = True,
+        ready: Ready = nullcontext,
+        finish: "Finish | None" = None,
+    ) -> ImageResult:
+        """Do as `send`; ``ready`` gives the request as it is to be sent, ``finish`` what becomes of its files."""
         self._check_open()
         check_kind(request)
         if validate:
@@ -382,8 +400,8 @@ class PhotaClient:
         if chosen not in ("sync", "job"):
             fail("mode", '"sync" or "job"', chosen)
         deadline = self._deadline(timeout)
-        destination = await _prepare(save_to, request, exists, hashed=hashed)
-        return await self._ways[chosen](self, request, destination, deadline, validate=validate)
+        destination = await _prepare(save_to, request, exists, hashed=hashed, finish=finish)
+        return await self._ways[chosen](self, request, destination, deadline, validate=validate, ready=ready)
 
     def __repr__(self) -> str:
         state = " closed" if self._closed else ""
@@ -429,12 +447,12 @@ def check_kind(request: object) -> None:
 
 
 async def _prepare(
-    save_to: StrPath | None, request: AnyRequest, exists: Exists, *, hashed: bool
+    save_to: StrPath | None, request: AnyRequest, exists: Exists, *, hashed: bool, finish: "Finish | None"
 ) -> "Destination | None":
     if save_to is None:
         return None
     from .media.destination import make_destination  # noqa: PLC0415 - only who saves needs it
 
-    destination = make_destination(to_path(save_to), request.operation, exists, hashed=hashed)
+    destination = make_destination(to_path(save_to), request.operation, exists, hashed=hashed, finish=finish)
     await destination.check(request.num_output_images, request.output_format)
     return destination

@@ -1,6 +1,7 @@
 """Asynchronous image calls: submitted once, polled, fetched; the way to buy that survives every fault."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from .media.files import Exists
 from .models import Job, JobStatus
 from .pricing import named_subjects
 from .protocol import image_call, job_call
-from .requests import AnyRequest
+from .requests import AnyRequest, Ready
 from .results import ImageResult, StrPath, to_path
 from .validation import check_callback_url, check_request, fail
 from .watch import Follower, Pace, Watch, follow_one, growing, steady
@@ -187,16 +188,17 @@ class Jobs:
         validate: bool,
         callback_url: str | None = None,
         first_sent_at: float | None = None,
+        ready: Ready = nullcontext,
     ) -> Job:
-        call = image_call(request, job=True, callback_url=callback_url, client_request_id=client_request_id)
-
         async def receive(response: "aiohttp.ClientResponse") -> Job:
             job = read_job(await transport.read_json(response), client_request_id=client_request_id)
             return replace(job, expected=named_subjects(request))
 
         transport = self._client._transport  # noqa: SLF001
         self._client._check_open()  # noqa: SLF001
-        sent = await transport.send(call, receive, deadline=deadline, validate=validate, first_sent=first_sent_at)
+        async with ready(request) as outgoing:
+            call = image_call(outgoing, job=True, callback_url=callback_url, client_request_id=client_request_id)
+            sent = await transport.send(call, receive, deadline=deadline, validate=validate, first_sent=first_sent_at)
         return _marked(sent.value, sent.request_id)
 
     async def _until_done(self, job_id: str, deadline: float, interval: float | None = None) -> Job:

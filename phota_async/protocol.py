@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from .errors import InputError
-from .requests import AnyRequest, EditRequest, SizedRequest
+from .requests import AnyRequest, EditRequest, SizedRequest, images_of, names_of
 from .retry import Kind
 from .validation import fail
 
@@ -174,7 +174,7 @@ def _body(request: AnyRequest, fields: dict[str, Any]) -> tuple[bytes | Slot, ..
     """Return the body plan: the small fields first, then every photo in its slot."""
     head = _json(fields)[:-1]  # without the closing brace
     if isinstance(request, EditRequest):
-        slots = [Slot(image, f"images[{place}]") for place, image in enumerate(request.images)]
+        slots = [Slot(image, name) for image, name in zip(images_of(request), names_of(request), strict=True)]
         return _joined([head + b',"images":[', *_quoted_list(slots), b"]}"])
     parts: list[bytes | Slot] = [head]
     for name in request.photos:

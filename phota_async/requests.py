@@ -1,7 +1,8 @@
 """The four image requests as values: built once, then sent, submitted as a job, batched or stored."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 import msgspec
@@ -139,6 +140,8 @@ class RemixRequest(ImageRequest, frozen=True, tag_field="operation", tag="remix"
 
 
 AnyRequest = EditRequest | GenerateRequest | EnhanceRequest | RemixRequest
+Ready = Callable[[AnyRequest], AbstractAsyncContextManager[AnyRequest]]
+"""Gives a request as it is to be sent, for as long as it is being sent: ``nullcontext`` gives it as it is."""
 
 
 def images_of(request: AnyRequest) -> tuple[Any, ...]:
@@ -146,6 +149,20 @@ def images_of(request: AnyRequest) -> tuple[Any, ...]:
     if isinstance(request, EditRequest):
         return tuple(request.images)
     return tuple(getattr(request, name) for name in request.photos)
+
+
+def with_images(request: AnyRequest, images: Sequence[Any]) -> AnyRequest:
+    """Return the request with other photos, in the order of `images_of`."""
+    if isinstance(request, EditRequest):
+        return msgspec.structs.replace(request, images=tuple(images))
+    return msgspec.structs.replace(request, **dict(zip(request.photos, images, strict=True)))
+
+
+def names_of(request: AnyRequest) -> tuple[str, ...]:
+    """Return what errors call the photos, in the order of `images_of`: ``images[2]``, ``input_image``."""
+    if isinstance(request, EditRequest):
+        return tuple(f"images[{place}]" for place in range(len(request.images)))
+    return request.photos
 
 
 def _freeze(request: ImageRequest, name: str) -> None:

@@ -1,7 +1,7 @@
 """Carry out one image request: held open or as a job, into memory or into files."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,7 +17,7 @@ from .media.sinks import FileSink, MemorySink, Sink
 from .models import ImageAnswer, Job
 from .pricing import named_subjects
 from .protocol import image_call
-from .requests import AnyRequest
+from .requests import AnyRequest, Ready
 from .results import ImageResult, OutputImage
 from .transport.receive import read_images
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .client import PhotaClient
+    from .transport.exchange import Reply
 
 FETCHES_AT_ONCE = 4  # downloads of one result side by side
 
@@ -36,8 +37,9 @@ async def send_sync(
     deadline: float,
     *,
     validate: bool,
+    ready: Ready = nullcontext,
 ) -> ImageResult:
-    """Hold the request open until the answer has arrived."""
+    """Hold the request open until the answer has arrived; ``ready`` gives it as it is to be sent."""
     config, sinks = client.config, list[Sink]()
 
     def new_sink(index: int) -> Sink:
@@ -50,8 +52,7 @@ async def send_sync(
         return await read_images(response, new_sink, **limits)
 
     try:
-        call = image_call(request)
-        reply = await client._transport.send(call, receive, deadline=deadline, validate=validate)  # noqa: SLF001
+        reply = await _post(client, ready(request), receive, deadline=deadline, validate=validate)
         answer, data = reply.value
         if not answer.images and _is_job(data):  # the service took it as a job
             return await finish_job(client, read_job(data), request, destination, deadline)
@@ -66,6 +67,14 @@ async def send_sync(
                 sink.discard()
 
 
+async def _post(
+    client: "PhotaClient", ready: AbstractAsyncContextManager[AnyRequest], receive: Any, **how: Any
+) -> "Reply[tuple[ImageAnswer, dict[str, Any]]]":
+    """Send a call, and keep nothing of it afterwards: what was made for sending may be large."""
+    async with ready as outgoing:
+        return await client._transport.send(image_call(outgoing), receive, **how)  # noqa: SLF001
+
+
 async def send_as_job(
     client: "PhotaClient",
     request: AnyRequest,
@@ -75,6 +84,7 @@ async def send_as_job(
     validate: bool,
     client_request_id: str | None = None,
     first_sent_at: float | None = None,
+    ready: Ready = nullcontext,
 ) -> ImageResult:
     """Submit the request as a job, wait for it and fetch its pictures."""
     client_request_id = client_request_id or new_request_id()
@@ -85,6 +95,7 @@ async def send_as_job(
             deadline=deadline,
             validate=validate,
             first_sent_at=first_sent_at,
+            ready=ready,
         )
     except ResponseLostError as error:
         lost = error
@@ -99,6 +110,7 @@ async def send_as_job(
                 validate=validate,
                 client_request_id=client_request_id,
                 first_sent_at=lost.first_sent_at,
+                ready=ready,
             )
 
         error.on_resume(resume)

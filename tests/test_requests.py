@@ -18,6 +18,8 @@ from phota_async.requests import (
     ImageRequest,
     RemixRequest,
     images_of,
+    names_of,
+    with_images,
 )
 
 URL = "https://example.com/a.jpg"
@@ -154,3 +156,20 @@ def test_photos_in_the_order_they_are_sent() -> None:
 
 def test_requests_do_not_share_their_extra_fields() -> None:
     assert GenerateRequest().extra is not GenerateRequest().extra
+
+
+NAMES = {
+    "edit": ("images[0]", "images[1]"),
+    "generate": (),
+    "enhance": ("image",),
+    "remix": ("input_image", "reference_image"),
+}
+
+
+@each_request
+def test_other_photos_in_the_same_request(request_: AnyRequest) -> None:
+    assert names_of(request_) == NAMES[request_.operation]
+    others = [f"{name}.png" for name in names_of(request_)]
+    changed = with_images(request_, others)
+    assert images_of(changed) == tuple(others)
+    assert with_images(changed, images_of(request_)) == request_

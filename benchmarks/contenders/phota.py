@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from phota_async import (
     Batch,
@@ -56,7 +56,8 @@ class Client(Contender):
 
     async def photos(self, photos: Sequence[Path], directory: Path, at_once: int) -> object:
         items = (BatchItem(photo.name, EnhanceRequest(image=photo)) for photo in photos)
-        batch = Batch(self._client, items, max_concurrency=at_once, mode="sync", output=directory)
+        as_they_are: Any = {"prepare": False, "metadata": "none", "mark": False}  # the others do no more either
+        batch = Batch(self._client, items, max_concurrency=at_once, mode="sync", output=directory, **as_they_are)
         async with batch as outcomes:
             paths = [outcome.paths[0] async for outcome in outcomes]
         if len(paths) != len(photos):

@@ -1,5 +1,6 @@
 """Carry out items with a ledger: what was bought once is finished, fetched or kept, and never bought twice."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..ledger.photos import identify_photos
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
 from ..pricing import estimate
+from ..requests import AnyRequest
 from ..results import StrPath
 from ..validation import check_request
 from .bought import Bought
@@ -22,6 +24,7 @@ from .items import BatchItem, Outcome, outcome_of
 from .names import Leftovers, Places, target_of
 from .options import Options
 from .owned import OwnedTasks
+from .photos import PhotoDesk
 from .purchase import Purchase, Terms
 
 
@@ -46,6 +49,7 @@ class LedgerBuyer:
         self._resend_unknown = resend_unknown
         self._places = Places()
         self._owned = OwnedTasks()
+        self._desk = PhotoDesk(options)
         self._run = 0
         self._leftovers: Leftovers | None = None
         self._account: BudgetAccount | None = None
@@ -69,7 +73,14 @@ class LedgerBuyer:
             self._account = budget.open_account(f"{self._store!r} {self._name!r}", before)
 
     async def aclose(self) -> None:
-        """Let the steps under way come to their end, and end the run."""
+        """Let the steps under way come to their end, and end the run; what was not sent yet is not sent any more."""
+        self._desk.is_left = True
+        try:
+            await self._desk.aclose()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
         try:
             await self._owned.aclose()
         finally:
@@ -99,10 +110,34 @@ class LedgerBuyer:
 
     async def _take(self, item: BatchItem, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        target = None if self._options.output is None else target_of(self._options.output, item.key, item.request, take)
-        photos = await identify_photos(item.request)
-        wish = Wish(
-            purchase=purchase_of(item.request, photos, batch=self._name, take=take),
+        request, output = item.request, self._options.output
+        target = None if output is None else target_of(output, item.key, request, take)
+        try:
+            photos = await identify_photos(request)
+        except InputError as error:
+            return await self._fetch(item, take, target, error)
+        purchase = self._purchase(request, target, photos)
+        wish = self._wish(item, take, purchase_of(request, photos, batch=self._name, take=take))
+        await self._owned.run(self._start(purchase, wish))
+        return await purchase.finish()
+
+    async def _fetch(self, item: BatchItem, take: int, target: Path | None, error: InputError) -> Bought:
+        """Fetch what an earlier run bought for an item whose photo is gone; nothing can be bought any more."""
+        begun = await self._store.take_up(self._wish(item, take, ""))
+        if begun is None:
+            raise error
+        purchase = self._purchase(item.request, target, None)
+        self._remove_leftovers(target)
+        await self._owned.run(purchase.start(begun, Decimal(0)))
+        return await purchase.finish()
+
+    def _purchase(self, request: AnyRequest, target: Path | None, photos: Sequence[str] | None) -> Purchase:
+        terms = Terms(self._options, self._store, self._owned, self._account)
+        return Purchase(terms, request, target, self._desk.photos_of(request, photos))
+
+    def _wish(self, item: BatchItem, take: int, purchase: str) -> Wish:
+        return Wish(
+            purchase=purchase,
             batch=self._name,
             item=item.key,
             operation=item.request.operation,
@@ -113,16 +148,16 @@ class LedgerBuyer:
             guard=self._options.client.config.retry.resend_guard,
             resend_unknown=self._resend_unknown,
         )
-        purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), item.request, target)
-        await self._owned.run(self._start(purchase, wish))
-        return await purchase.finish()
 
     async def _start(self, purchase: Purchase, wish: Wish) -> None:
         """Write the intent, send it and write the job's id: one step, which nobody cuts short."""
         begun, held = await self._begin(purchase, wish)
-        if self._leftovers is not None and purchase.target is not None:
-            self._leftovers.remove(purchase.target)
+        self._remove_leftovers(purchase.target)
         await purchase.start(begun, held)
+
+    def _remove_leftovers(self, target: Path | None) -> None:
+        if self._leftovers is not None and target is not None:
+            self._leftovers.remove(target)
 
     async def _begin(self, purchase: Purchase, wish: Wish) -> tuple[Begun, Decimal]:
         """Write the intent within the budget; what is bought already needs none of it."""
@@ -162,6 +197,7 @@ def _outcome(item: BatchItem, bought: list[Bought]) -> Outcome:
         "skipped" if all(each.is_kept for each in bought) else "done",
         result=last,
         paths=tuple(path for each in bought for path in each.paths),
+        uncarried=tuple(path for each in bought for path in each.uncarried),
         missing=last.missing(),
         spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
     )

@@ -21,6 +21,8 @@ class Bought(msgspec.Struct, frozen=True, kw_only=True):
     result: ImageResult
     cost: Decimal | None
     """US dollars that this run added; ``None`` where no price is known."""
+    uncarried: tuple[Path, ...] = ()
+    """As in `Outcome`."""
     is_kept: bool = False
     """Whether it was all there, and nothing was sent or fetched."""
 

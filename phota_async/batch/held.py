@@ -10,7 +10,7 @@ from .. import threads
 from ..errors import InputError
 from ..ledger.photos import sha256_of
 from ..ledger.records import File
-from ..media.destination import Destination
+from ..media.destination import Destination, Finish
 from ..media.files import MAX_NUMBER, Exists, PartFile
 from ..media.formats import HEAD, file_name, sniff
 from ..media.sinks import FileSink, HashingFileSink
@@ -49,10 +49,11 @@ class HeldDestination(Destination):
         operation: The request's operation.
         exists: What to do when a name is taken: a file of the very same content is ours, from a run that ended
             between naming and recording it.
+        finish: See `Finish`.
     """
 
-    def __init__(self, save_to: Path, operation: str, exists: Exists) -> None:
-        super().__init__(save_to, operation, exists, hashed=True)
+    def __init__(self, save_to: Path, operation: str, exists: Exists, *, finish: Finish | None = None) -> None:
+        super().__init__(save_to, operation, exists, hashed=True, finish=finish)
         self._sinks: list[HeldSink] = []
         self._held: dict[int, HeldSink] = {}
 
@@ -66,6 +67,8 @@ class HeldDestination(Destination):
         """Hold a whole picture; it has no path yet."""
         assert isinstance(sink, HeldSink)  # noqa: S101 - `sink` makes no others
         await sink.flush(everything=True)
+        if self.finish is not None:
+            await self.finish(sink, index)
         sink.is_held = True
         self._held[index] = sink
         image = OutputImage(url=url, size=sink.size, image_format=sniff(sink.head), place=index)

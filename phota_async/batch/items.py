@@ -34,6 +34,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     result: ImageResult | None = None
     paths: tuple[Path, ...] = ()
     """Files written, or found when skipped."""
+    uncarried: tuple[Path, ...] = ()
+    """Those of the files written that did not get all they should have of their original's metadata, or not the
+    mark: the original is gone or odd, or they are of a format that takes none. Their pictures are whole."""
     error: PhotaError | None = None
     expected: tuple[str, ...] = ()
     """Profile ids that the request named."""

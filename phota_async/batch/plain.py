@@ -10,6 +10,7 @@ from .budget import cost_of
 from .items import BatchItem, Outcome, outcome_of
 from .names import Places, existing, target_of
 from .options import Options
+from .photos import PhotoDesk, RequestPhotos
 
 
 class PlainBuyer:
@@ -22,12 +23,14 @@ class PlainBuyer:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._places = Places()
+        self._desk = PhotoDesk(options)
 
     async def open(self) -> None:
         """Nothing to prepare."""
 
     async def aclose(self) -> None:
-        """Nothing to end."""
+        """End the processes that prepared photos."""
+        await self._desk.aclose()
 
     async def carry_out(self, item: BatchItem) -> Outcome:
         """Finish one item; errors are raised."""
@@ -43,12 +46,13 @@ class PlainBuyer:
 
     async def _take_all(self, item: BatchItem) -> Outcome:
         """Ask until everybody was recognised, or as often as allowed."""
-        output, paths = self._options.output, list[Path]()
+        output, paths, uncarried = self._options.output, list[Path](), list[Path]()
         spent: Decimal | None = Decimal(0)
         for take in range(1, self._options.retry_missed + 2):
             where = None if output is None else target_of(output, item.key, item.request, take)
+            photos = self._desk.photos_of(item.request)
             try:
-                result, cost = await self._buy(item, where)
+                result, cost = await self._buy(item, where, photos)
             except PhotaError as error:
                 if take == 1:
                     raise
@@ -56,18 +60,29 @@ class PlainBuyer:
                 break  # what was bought before stays the item's result
             spent = None if cost is None or spent is None else spent + cost
             paths += [image.path for image in result.images if image.path is not None]
+            uncarried += photos.uncarried(result)
             last, missing = result, result.missing()
             if not missing:
                 break
-        return outcome_of(item, "done", result=last, paths=tuple(paths), missing=missing, spent=spent)
+        return outcome_of(
+            item,
+            "done",
+            result=last,
+            paths=tuple(paths),
+            uncarried=tuple(uncarried),
+            missing=missing,
+            spent=spent,
+        )
 
-    async def _buy(self, item: BatchItem, target: Path | None) -> tuple[ImageResult, Decimal | None]:
+    async def _buy(
+        self, item: BatchItem, target: Path | None, photos: RequestPhotos
+    ) -> tuple[ImageResult, Decimal | None]:
         """Make one call within the budget; what it may have cost stays reserved when that is not known."""
         budget = self._options.budget
         reserved = budget.reserve(item.request) if budget else Decimal(0)
         cost: Decimal | None = reserved  # until the service has said otherwise, it may have cost that much
         try:
-            result = await self._send(item, target)
+            result = await self._send(item, target, photos)
             cost = cost_of(item.request, result, self._options.prices)
         except PhotaError as error:
             cost = reserved if error.charged == "unknown" else Decimal(0)
@@ -77,9 +92,13 @@ class PlainBuyer:
                 budget.settle(reserved, reserved if cost is None else cost)
         return result, cost
 
-    async def _send(self, item: BatchItem, target: Path | None) -> ImageResult:
+    async def _send(self, item: BatchItem, target: Path | None, photos: RequestPhotos) -> ImageResult:
         options = self._options
-        if target is None:
-            return await options.client.send(item.request, mode=options.mode)
-        place = target.with_name(target.name + ".jpg")
-        return await options.client.send(item.request, mode=options.mode, save_to=place, exists=options.exists)
+        return await options.client._send(  # noqa: SLF001 - one package
+            item.request,
+            None if target is None else target.with_name(target.name + ".jpg"),
+            exists=options.exists,
+            mode=options.mode,
+            ready=photos.ready,
+            finish=photos.finish,
+        )

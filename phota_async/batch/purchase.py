@@ -40,6 +40,7 @@ from .budget import BudgetAccount, cost_of
 from .held import HeldDestination, to_stored
 from .options import Options
 from .owned import OwnedTasks
+from .photos import RequestPhotos
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -58,15 +59,17 @@ class Purchase:
         terms: What it shares with others.
         request: What is bought.
         target: Path of its first picture, without a suffix; ``None`` keeps results in memory.
+        photos: The request's.
     """
 
-    def __init__(self, terms: Terms, request: AnyRequest, target: Path | None) -> None:
+    def __init__(self, terms: Terms, request: AnyRequest, target: Path | None, photos: RequestPhotos) -> None:
         self._options, self._store = terms.options, terms.store
         self._owned, self._account = terms.owned, terms.account
         self._client = terms.options.client
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
         self.request = request
         self.target = target
+        self._photos = photos
         self._record: Record
         self._baseline = 0  # what the ledger counted before this run, in millionths of a dollar
         self._held = Decimal(0)
@@ -131,6 +134,7 @@ class Purchase:
             deadline=self._last_moment(),
             validate=True,
             first_sent_at=None if self._is_fresh else record.first_intent_at,
+            ready=self._photos.ready,
         )
         self._is_fresh = False
         await self._change(Submitted(self._job.job_id))
@@ -147,19 +151,34 @@ class Purchase:
         """Hold a synchronous call open and keep what it brings, in one step."""
         from ..sending import send_sync  # noqa: PLC0415 - needs aiohttp
 
-        result = await send_sync(self._client, self.request, self._destination, self._deadline, validate=True)
+        client, ready = self._client, self._photos.ready
+        result = await send_sync(client, self.request, self._destination, self._deadline, validate=True, ready=ready)
         await self._keep(result)
 
     async def _refuse(self, error: PhotaError) -> None:
         """Write down what an error says about money; where it says nothing, the intent stands."""
         try:
-            if error.charged != "unknown" and not isinstance(error, ConflictError):
+            if isinstance(error, ConflictError):
+                raise await self._conflict(error) from None
+            if error.charged != "unknown":
                 await self._change(Refused(mark_of(error)))
-            elif self._record.mode == "sync" or isinstance(error, ConflictError):
+            elif self._record.mode == "sync":
                 await self._change(Lost(mark_of(error)))
                 raise unknown(self.request, self._record, error.sentence()) from None
         finally:
             self._settle()
+
+    async def _conflict(self, error: ConflictError) -> PhotaError:
+        """Return the error for an id that stands for another body; an earlier run's intent may still lead to its job.
+
+        That run may have prepared its photos otherwise: run as it was, this one asks with the same body.
+        """
+        is_another_runs = self._record.intent_run != self._record.run
+        await self._change((Refused if is_another_runs else Lost)(mark_of(error)))
+        lost = unknown(self.request, self._record, error.sentence())
+        if is_another_runs:
+            lost.hint = "an earlier run sent it otherwise: with the same prepare= as then, its job may be found"
+        return lost
 
     async def _wait(self) -> ImageResult:
         """Follow the job; one that vanished is asked for once more under its id, while that is safe."""
@@ -215,7 +234,8 @@ class Purchase:
                 counts=result.known_subjects.counts,
             )
         )
-        self._bought = Bought(result=result, cost=Decimal(0) if is_paid else cost)
+        uncarried = self._photos.uncarried(result)
+        self._bought = Bought(result=result, cost=Decimal(0) if is_paid else cost, uncarried=uncarried)
         for image in result.images:
             tell_saved(self._client, image)
 
@@ -234,7 +254,7 @@ class Purchase:
         if self.target is None:
             return None
         path = self.target.with_name(self.target.name + ".jpg")
-        return HeldDestination(path, self.request.operation, self._options.exists)
+        return HeldDestination(path, self.request.operation, self._options.exists, finish=self._photos.finish)
 
     async def _change(self, change: Change) -> None:
         try:

@@ -27,7 +27,7 @@ from ..results import StrPath, to_path
 from .budget import Budget
 from .gate import Gate
 from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
-from .options import Options
+from .options import Metadata, Options
 from .plain import PlainBuyer
 from .puller import Items, Puller
 
@@ -71,6 +71,21 @@ class Batch:
         retry_missed: How often to ask again when a named profile was not recognised; each is billed.
         exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again. With a
             ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
+        prepare: Whether photos are made fit to leave before they are sent, links excepted: upright, at most 4096
+            pixels on the longest side, without place, serial numbers, owner, captions and all that is unknown; HEIC
+            (extra ``heic``) becomes JPEG. A photo that cannot be prepared fails its item and is not sent.
+            Decoding needs the extra ``images``; taking metadata out of an upright JPEG, PNG or WebP does not.
+            ``False`` sends them as they are. What is bought is known by the originals in both cases. Photos and
+            results in the works take some 256 MB at most, or one item's if that is more; calls that
+            ``mode="sync"`` holds open keep their prepared photos besides.
+        metadata: What files below ``output`` get of their original, which is the first photo of edit, the photo of
+            enhance, the ``input_image`` of remix: ``"copy"`` date, camera, colour profile, author, captions,
+            keywords, rating and serial numbers; ``"basic"`` date, camera and colour profile; ``"none"`` nothing.
+            See ``Outcome.uncarried`` for where that failed.
+        gps: Whether ``metadata="copy"`` gives these files the place too. It concerns the files here only: with
+            ``prepare`` no place leaves this machine.
+        mark: Whether these files say that AI made them (IPTC digital source type), whatever ``metadata`` is.
+            ``metadata="none", mark=False`` leaves them byte for byte as they came.
     """
 
     def __init__(
@@ -87,6 +102,11 @@ class Batch:
         budget: Budget | None = None,
         retry_missed: int = 0,
         exists: Exists = "error",
+        # Photos
+        prepare: bool = True,
+        metadata: Metadata = "copy",
+        gps: bool = True,
+        mark: bool = True,
     ) -> None:
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
             raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
@@ -103,6 +123,10 @@ class Batch:
             exists=exists,
             budget=budget,
             retry_missed=retry_missed,
+            prepare=prepare,
+            metadata=metadata,
+            gps=gps,
+            mark=mark,
         )
         self._items = items
         self._max_concurrency = max_concurrency

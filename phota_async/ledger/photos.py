@@ -22,8 +22,8 @@ async def identify_photos(request: AnyRequest) -> tuple[str, ...]:
     if all(isinstance(image, str) and is_link(image) for image in images):
         return tuple(f"link:{image}" for image in images)
     if all(isinstance(image, bytes) for image in images) and sum(map(len, images)) <= QUICK:
-        return tuple(_identify(image) for image in images)
-    return await threads.run(lambda: tuple(_identify(image) for image in images))
+        return tuple(identify_photo(image) for image in images)
+    return await threads.run(lambda: tuple(identify_photo(image) for image in images))
 
 
 def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
@@ -34,7 +34,8 @@ def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-def _identify(image: Any) -> str:
+def identify_photo(image: Any) -> str:
+    """Return what identifies a photo; see `identify_photos`. Blocks."""
     if isinstance(image, str) and is_link(image):
         return f"link:{image}"
     if hasattr(image, "save") and hasattr(image, "mode"):

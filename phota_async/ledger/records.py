@@ -177,6 +177,13 @@ class Store(Protocol):
         """Find or make the record of a wish, check the cap and write the intent, in one step (`rules.begin`)."""
         ...
 
+    async def take_up(self, wish: Wish) -> Begun | None:
+        """Find a job that an earlier run submitted for an item, whose purchase cannot be told: a photo is gone.
+
+        Of the wish only batch, item, operation, take and run are looked at.
+        """
+        ...
+
     async def change(self, record: Record, change: Change) -> Record:
         """Write what happened (`rules.apply`) and return the record as it now is."""
         ...

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .records import File, Record, State
+from .records import File, Record, State, Wish
 
 COLUMNS = Record.__struct_fields__
 FILES, COUNTS, STATE = (COLUMNS.index(name) for name in ("files", "counts", "state"))
@@ -19,6 +19,10 @@ PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S
 GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608
 # Among equal purchases the one that was made for this very item comes first.
 FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
+# The index of what is open is used by whoever says its condition word by word.
+FIND_JOB = f"""SELECT {_NAMES} FROM purchase
+    WHERE batch = ? AND state = 'submitted' AND state NOT IN ('done', 'failed')
+    AND item = ? AND operation = ? AND take = ? AND run <> ? LIMIT 1"""  # noqa: S608
 LAST_COPY = "SELECT coalesce(max(copy), 0) FROM purchase WHERE purchase = ?"
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
@@ -39,6 +43,13 @@ def get(connection: sqlite3.Connection, record: Record) -> Record:
 def find(connection: sqlite3.Connection, purchase: str, *, run: int, item: str) -> Record | None:
     """Return a purchase's record that this run has not taken up yet."""
     row = connection.execute(FIND, (purchase, run, item)).fetchone()
+    return None if row is None else _to_record(row)
+
+
+def find_job(connection: sqlite3.Connection, wish: Wish) -> Record | None:
+    """Return the record of an item's submitted job that this run has not taken up yet."""
+    place = (wish.batch, wish.item, wish.operation, wish.take, wish.run)
+    row = connection.execute(FIND_JOB, place).fetchone()
     return None if row is None else _to_record(row)
 
 

@@ -86,6 +86,10 @@ class Ledger:
         """Find or make the record of a wish, check the cap and write the intent; durable when it returns."""
         return await self._get_writer().run(lambda connection: self._begin(connection, wish))
 
+    async def take_up(self, wish: Wish) -> Begun | None:
+        """Find a job that an earlier run submitted for an item whose photo is gone; durable when it returns."""
+        return await self._get_writer().run(lambda connection: self._take_up(connection, wish))
+
     async def change(self, record: Record, change: Change) -> Record:
         """Write what happened to a record and return it as it now is; durable when it returns."""
         return await self._get_writer().run(lambda connection: self._change(connection, record, change))
@@ -135,6 +139,14 @@ class Ledger:
         begun = rules.begin(record, wish, copy=copy, committed=self._committed.get(wish.batch, 0))
         rows.put(connection, begun.record)
         self._count(begun.record, before)
+        return begun
+
+    def _take_up(self, connection: sqlite3.Connection, wish: Wish) -> Begun | None:
+        record = rows.find_job(connection, wish)
+        if record is None:
+            return None
+        begun = rules.begin(record, wish)
+        rows.put(connection, begun.record)
         return begun
 
     def _change(self, connection: sqlite3.Connection, record: Record, change: Change) -> Record:

@@ -1,5 +1,6 @@
 """Where ``save_to=`` puts the pictures of one request. Judged before anything is sent."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from .. import threads
@@ -9,6 +10,9 @@ from .files import Exists, PartFile, check_exists, check_name
 from .formats import KNOWN_SUFFIXES, SUFFIXES, file_name, sniff
 from .sinks import FileSink, HashingFileSink
 
+Finish = Callable[[FileSink, int], Awaitable[None]]
+"""Finishes a whole picture before it gets its name; also told its place among the pictures, from 0. Never raises."""
+
 
 class Destination:
     """A directory and the names in it.
@@ -17,9 +21,12 @@ class Destination:
     others are numbered behind it.
     """
 
-    def __init__(self, save_to: Path, operation: str, exists: Exists, *, hashed: bool = False) -> None:
+    def __init__(
+        self, save_to: Path, operation: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
+    ) -> None:
         check_exists(exists)
         self.exists = exists
+        self.finish = finish
         self._new_sink = HashingFileSink if hashed else FileSink
         is_directory = save_to.is_dir() or (not save_to.suffix and not save_to.exists())
         self.directory = save_to if is_directory else save_to.parent
@@ -44,6 +51,8 @@ class Destination:
 
     async def publish(self, sink: FileSink, index: int, url: str | None = None) -> OutputImage:
         """Give a whole picture its name. It is paid for: a name that was taken meanwhile is numbered."""
+        if self.finish is not None:
+            await self.finish(sink, index)
         exists: Exists = "number" if self.exists == "error" else self.exists
         path = await sink.publish(exists)
         image = OutputImage(url=url, path=path, size=sink.size, image_format=sniff(sink.head), place=index)
@@ -57,10 +66,12 @@ class Destination:
             check_name(self.directory / file_name(self.name(index), image_format), self.exists)
 
 
-def make_destination(save_to: Path, operation: str, exists: Exists, *, hashed: bool = False) -> Destination:
+def make_destination(
+    save_to: Path, operation: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
+) -> Destination:
     """Look at a path and return the destination it means."""
     try:
-        return Destination(save_to, operation, exists, hashed=hashed)
+        return Destination(save_to, operation, exists, hashed=hashed, finish=finish)
     except PhotaError:
         raise
     except (OSError, ValueError) as error:

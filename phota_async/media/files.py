@@ -51,6 +51,13 @@ class PartFile:
                 _write_all(self._descriptor, pieces)
                 self.size += sum(map(len, pieces))
 
+    def read(self) -> bytes:
+        """Return what was written so far."""
+        with self._lock, translated(self._path):
+            if not self._open:
+                raise ValueError("it was discarded")
+            return self._path.read_bytes()
+
     def truncate(self) -> None:
         """Begin again from nothing."""
         with self._held(self._path):

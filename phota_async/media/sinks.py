@@ -1,7 +1,7 @@
 """Where decoded pictures go while they arrive: memory, a file, or a file that is hashed on the way."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -118,6 +118,17 @@ class FileSink:
         if self._part is not None:
             await threads.run(self._part.truncate)
 
+    async def rework(self, change: Callable[[bytes], bytes]) -> None:
+        """Put what ``change`` makes of the whole picture in its place, before it has a name.
+
+        The picture lies whole on the disk all the time: when the change cannot be made or written, it stays as it was.
+
+        Args:
+            change: Called in a thread.
+        """
+        await self.flush(everything=True)
+        await threads.run(self._rework, change)
+
     async def publish(self, exists: Exists) -> Path:
         """Give the whole file its final name, with the suffix of its bytes, and return it."""
         await self.flush(everything=True)
@@ -130,6 +141,25 @@ class FileSink:
         self._is_dropped = True  # first: a thread that is just making the file looks at it afterwards
         if self._part is not None:
             self._part.discard()
+
+    def _rework(self, change: Callable[[bytes], bytes]) -> None:
+        assert self._part is not None  # noqa: S101 - flush made it
+        before = self._part.read()
+        after = change(before)
+        if after == before:
+            return
+        part = unused = PartFile(self._directory, self.name)
+        try:
+            part.write([after])
+            unused, self._part = self._part, part
+            self._replaced(after)
+        finally:
+            unused.discard()
+            if self._is_dropped:
+                self._part.discard()
+
+    def _replaced(self, content: bytes) -> None:
+        self.size, self._head = len(content), content[:HEAD]
 
     def _write(self, pieces: Sequence[bytes]) -> None:
         if self._part is None and not self._is_dropped:
@@ -161,6 +191,10 @@ class HashingFileSink(FileSink):
         for piece in pieces:
             self._hash.update(piece)
         super()._write(pieces)
+
+    def _replaced(self, content: bytes) -> None:
+        super()._replaced(content)
+        self._hash = hashlib.sha256(content)
 
 
 def first_bytes(pieces: Sequence[bytes]) -> bytes:

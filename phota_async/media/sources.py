@@ -174,9 +174,9 @@ def _source(slot: Slot, validate: bool) -> Source:
         return _link(image, name)
     source, head = _open(image, name)
     if not source.size:
-        raise InputError(f"{_label(image, name)}: expected a picture, got an empty one")
+        raise InputError(f"{label_of(image, name)}: expected a picture, got an empty one")
     if validate and sniff(head) is None:
-        raise InputError(f"{_label(image, name)}: expected a picture (JPEG, PNG, WebP, HEIC), got something else")
+        raise InputError(f"{label_of(image, name)}: expected a picture (JPEG, PNG, WebP, HEIC), got something else")
     return source
 
 
@@ -192,7 +192,7 @@ def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
         if place is not None:
             image.seek(place)
     except (OSError, AttributeError):  # a pipe cannot tell where it stands
-        raise InputError(f"{_label(None, name)}: expected a file that can be read twice, got a stream") from None
+        raise InputError(f"{label_of(None, name)}: expected a file that can be read twice, got a stream") from None
     yield from source.raw()
 
 
@@ -228,7 +228,7 @@ def _in_memory(data: bytes | bytearray | memoryview) -> tuple[BytesSource, bytes
 
 
 def _file(image: str | os.PathLike[str], name: str) -> tuple[FileSource, bytes]:
-    label = _label(image, name)
+    label = label_of(image, name)
     try:
         path = Path(os.fsdecode(image))
         details = path.stat()
@@ -251,7 +251,7 @@ def _head_of(path: Path) -> bytes:
 
 def _file_object(file: BinaryIO, name: str) -> tuple[BytesSource | FileSource, bytes]:
     """Use a real file's descriptor, which needs no seeking, a BytesIO's buffer, or read it all once."""
-    label = _label(getattr(file, "name", None), name)
+    label = label_of(getattr(file, "name", None), name)
     try:
         if isinstance(file, io.BytesIO):
             return _in_memory(file.getbuffer()[file.tell() :])
@@ -307,7 +307,7 @@ def _pillow(image: Any, name: str) -> bytes:
     return buffer.getvalue()
 
 
-def _label(image: Any, name: str) -> str:
+def label_of(image: Any, name: str) -> str:
     """Name a photo in an error: its path where it has one."""
     if isinstance(image, (str, os.PathLike)) and not str(image).startswith("data:"):
         text = os.fsdecode(image)

@@ -176,6 +176,7 @@ class PhotoWorkers:
 
     async def _worker(self) -> WorkerProcess:
         """Return a living worker that nobody uses, or a new one."""
+        self._check_open()  # it may have been closed while the caller waited for a turn
         while self._idle:
             worker = self._idle.pop()
             self._busy.add(worker)

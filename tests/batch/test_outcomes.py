@@ -12,7 +12,7 @@ import pytest
 from support.clients import Connect, Listen, quick
 from support.folders import names, tree
 from support.peer import Behaviour, Peer, answer, by_path, hang_up, hold, json, reset, until
-from support.pictures import PHOTO, image_answer, job_answer, picture
+from support.pictures import PHOTO, REAL, image_answer, job_answer, picture
 from support.stranger import Stranger
 
 from phota_async import (
@@ -190,7 +190,7 @@ async def test_one_bad_item_does_not_stop_the_others(listen: Listen, connect: Co
         GenerateRequest(prompt="", num_output_images=9),
         GenerateRequest(prompt="", num_output_images="two"),  # type: ignore[arg-type]
         GenerateRequest(prompt=7),  # type: ignore[arg-type]
-        EditRequest(images=(PHOTO,), profile_ids=([],)),  # type: ignore[arg-type]
+        EditRequest(images=(REAL,), profile_ids=([],)),  # type: ignore[arg-type]
     ]
     items = [BatchItem(f"bad {number}", request) for number, request in enumerate(bad)]
     items += [BatchItem("fine", SEA)]
@@ -257,7 +257,7 @@ def portraits(*takes: dict[str, int], images: int = 1) -> list[Behaviour]:
     ]
 
 
-PORTRAIT = EditRequest(images=(PHOTO,), prompt="[[anna]] and [[ben]]")
+PORTRAIT = EditRequest(images=(REAL,), prompt="[[anna]] and [[ben]]")
 
 
 async def test_a_missed_person_is_asked_for_again(listen: Listen, connect: Connect) -> None:
@@ -291,7 +291,7 @@ async def test_nobody_is_asked_for_again_by_default(listen: Listen, connect: Con
 async def test_every_take_is_kept_under_a_number_of_its_own(listen: Listen, connect: Connect, tmp_path: Path) -> None:
     """Two pictures a take: those of the second must not fall on the place of the first's second."""
     peer = await listen(*portraits({}, {}, {"anna": 2, "ben": 2}, images=2))
-    request = EditRequest(images=(PHOTO,), prompt="[[anna]] and [[ben]]", num_output_images=2)
+    request = EditRequest(images=(REAL,), prompt="[[anna]] and [[ben]]", num_output_images=2)
 
     found = await run(connect(peer), [BatchItem("sub/1.png", request)], mode="sync", retry_missed=2, output=tmp_path)
 
@@ -396,7 +396,7 @@ async def test_what_is_cut_off_may_have_been_charged(listen: Listen, connect: Co
 
 async def test_a_price_that_is_not_known_cannot_be_capped(listen: Listen, connect: Connect) -> None:
     peer = await listen(answer(200, image_answer(PHOTO)))
-    items = [BatchItem("1", SEA), BatchItem("2", EnhanceRequest(image=PHOTO))]
+    items = [BatchItem("1", SEA), BatchItem("2", EnhanceRequest(image=REAL))]
 
     found = await run(connect(peer), items, mode="sync", budget=Budget(5))
 
@@ -407,7 +407,7 @@ async def test_a_price_that_is_not_known_cannot_be_capped(listen: Listen, connec
 
 async def test_without_a_price_nothing_is_said_to_be_spent(listen: Listen, connect: Connect) -> None:
     peer: Peer = await listen(answer(200, image_answer(PHOTO)))
-    batch = Batch(connect(peer), [BatchItem("1", SEA), BatchItem("2", EnhanceRequest(image=PHOTO))], mode="sync")
+    batch = Batch(connect(peer), [BatchItem("1", SEA), BatchItem("2", EnhanceRequest(image=REAL))], mode="sync")
     async with batch as outcomes:
         found = {outcome.key: outcome.spent async for outcome in outcomes}
 

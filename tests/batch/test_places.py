@@ -8,7 +8,7 @@ import pytest
 from support.clients import Connect, Listen
 from support.folders import tree
 from support.peer import Behaviour, Peer, answer, by_path
-from support.pictures import PHOTO, image_answer, job_answer, picture
+from support.pictures import PHOTO, REAL, image_answer, job_answer, picture
 
 from phota_async import Batch, BatchItem, EditRequest, GenerateRequest, InputError, Outcome, PhotaClient
 from phota_async.config import Mode
@@ -61,7 +61,7 @@ async def test_keys_are_mirrored(listen: Listen, connect: Connect, tmp_path: Pat
 
 async def test_operations_and_formats(listen: Listen, connect: Connect, tmp_path: Path) -> None:
     peer = await listen(answer(200, image_answer(PHOTO, picture(300, "png"), picture(300, "webp"))))
-    request = EditRequest(images=(PHOTO,), num_output_images=3)
+    request = EditRequest(images=(REAL,), num_output_images=3)
 
     [outcome] = await run(connect(peer), ["sub/12.png"], tmp_path, request=request)
 
@@ -191,7 +191,7 @@ async def test_an_original_is_never_written_over(
     output.mkdir()
     photo = ORIGINALS[original].format(out=output)
     write(photo)
-    request: AnyRequest = EditRequest(images=(PHOTO, kind(photo)), num_output_images=2)
+    request: AnyRequest = EditRequest(images=(REAL, kind(photo)), num_output_images=2)
 
     [outcome] = await run(connect(peer), ["12.png"], output, request=request, exists=exists)
 
@@ -209,12 +209,12 @@ async def test_an_original_beside_its_result(listen: Listen, connect: Connect, t
     """Writing into the folder of the photos is fine as long as the names differ."""
     peer = await listen(DONE)
     photo = tmp_path / "12.jpg"
-    photo.write_bytes(PHOTO)
+    photo.write_bytes(REAL)
 
     [outcome] = await run(connect(peer), ["12.jpg"], tmp_path, request=EditRequest(images=(photo,)))
 
     assert (outcome.status, outcome.paths) == ("done", (tmp_path / "12.edit-1.jpg",))
-    assert photo.read_bytes() == PHOTO
+    assert photo.read_bytes() == REAL
 
 
 async def test_links_are_no_originals(listen: Listen, connect: Connect, tmp_path: Path) -> None:

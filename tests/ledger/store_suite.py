@@ -1,6 +1,7 @@
 """What every store of records must do; a second one runs the same suite with a `store` fixture of its own."""
 
 import asyncio
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -80,6 +81,21 @@ class StoreSuite:
         anew = await begin(store, await enter(store), price=150_000, now=9999.0)
         assert (anew.action, anew.record.generation, anew.record.first_intent_at) == ("buy", 1, 9999.0)
         assert anew.record.job_id is None
+
+    async def test_a_submitted_job_is_found_by_its_item(self, store: Store) -> None:
+        begun = await begin(store, await enter(store), item="1.jpg", operation="edit", take=2, price=150_000)
+        wish = Wish(purchase="", item="1.jpg", operation="edit", take=2, run=await enter(store))
+        assert await store.take_up(wish) is None  # an intent is no job
+        record = await store.change(begun.record, Submitted("job-1"))
+        others: list[dict[str, Any]] = [{"item": "2"}, {"operation": "enhance"}, {"take": 1}, {"batch": "b"}]
+        others += [{"run": record.run}]
+        assert [await store.take_up(replace(wish, **other)) for other in others] == [None] * len(others)
+        taken = await store.take_up(wish)
+        assert taken is not None
+        assert (taken.action, taken.record) == ("poll", replace(record, run=wish.run))
+        assert await store.take_up(wish) is None  # once a run
+        await store.change(taken.record, Done())
+        assert await store.take_up(replace(wish, run=await enter(store))) is None
 
     async def test_a_refused_purchase_costs_nothing_and_may_be_tried_later(self, store: Store) -> None:
         begun = await begin(store, await enter(store), price=150_000)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from phota_async import LedgerError
-from phota_async.ledger import Ledger, schema
+from phota_async.ledger import Ledger, rows, schema
 from phota_async.ledger.schema import STEPS, connect, file_system_of, migrate, set_journal
 
 
@@ -87,6 +87,13 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     migrate(connection, path)
     assert version_of(connection) == 1
     connection.close()
+
+
+def test_an_items_job_is_found_without_reading_everything(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "ledger.sqlite")
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {rows.FIND_JOB}", ("", "1.jpg", "edit", 1, 2)).fetchall()
+    connection.close()
+    assert "USING INDEX open_purchase (batch=? AND state=?)" in plan[0][-1]
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:

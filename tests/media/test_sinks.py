@@ -1,6 +1,7 @@
 """Pictures on their way: gathered, written by threads, dropped at any moment without a trace."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import threading
@@ -12,7 +13,8 @@ from support.folders import names, tree
 from support.pictures import PHOTO, picture
 from support.steps import end_threads
 
-from phota_async import InputError
+from phota_async import DownloadError, InputError
+from phota_async.media import files
 from phota_async.media.sinks import BATCH, FileSink, HashingFileSink, MemorySink, first_bytes
 
 SINKS = pytest.mark.parametrize("kind", [FileSink, HashingFileSink])
@@ -115,6 +117,76 @@ async def test_a_picture_that_is_dropped_while_a_thread_makes_its_file(
     await asyncio.to_thread(end_threads)
 
     assert names(tmp_path) == []
+
+
+# Reworked before it has a name
+
+
+async def whole(kind: type[FileSink], folder: Path) -> FileSink:
+    sink = kind(folder, "a")
+    sink.write(PHOTO)
+    await sink.flush(everything=True)
+    return sink
+
+
+@SINKS
+async def test_a_picture_is_reworked(tmp_path: Path, kind: type[FileSink]) -> None:
+    sink, other = await whole(kind, tmp_path), picture(5000, "png", seed=3)
+    before = names(tmp_path)
+
+    await sink.rework(lambda data: other if data == PHOTO else b"")
+
+    [name] = names(tmp_path)
+    assert [name] != before
+    assert name.startswith(".a.")  # so that it is found when this run dies
+    assert (sink.size, sink.head) == (len(other), other[:32])
+    if isinstance(sink, HashingFileSink):
+        assert sink.sha256 == hashlib.sha256(other).hexdigest()
+    path = await sink.publish("error")
+    assert tree(tmp_path) == {"a.png": other}
+    assert path.name == "a.png"
+
+
+@SINKS
+async def test_what_rework_leaves_as_it_is_is_not_written_again(tmp_path: Path, kind: type[FileSink]) -> None:
+    sink = await whole(kind, tmp_path)
+    before = names(tmp_path)
+    await sink.rework(lambda data: data)
+    assert names(tmp_path) == before
+    assert (await sink.publish("error")).read_bytes() == PHOTO
+
+
+@SINKS
+@pytest.mark.parametrize("where", ["change", "disk"])
+async def test_a_rework_that_fails_leaves_the_picture(
+    tmp_path: Path, kind: type[FileSink], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> Any:
+        raise OSError(errno.ENOSPC, "full")
+
+    sink = await whole(kind, tmp_path)
+    with monkeypatch.context() as patched:
+        if where == "disk":
+            patched.setattr(files, "_write_all", fails)
+        with pytest.raises((OSError, DownloadError)):
+            await sink.rework(fails if where == "change" else lambda data: data[::-1])
+    assert (sink.size, sink.head) == (len(PHOTO), PHOTO[:32])
+    await sink.publish("error")
+    assert tree(tmp_path) == {"a.jpg": PHOTO}
+
+
+@SINKS
+async def test_a_picture_that_is_dropped_while_it_is_reworked(tmp_path: Path, kind: type[FileSink]) -> None:
+    sink = await whole(kind, tmp_path)
+
+    def drop(data: bytes) -> bytes:
+        sink.discard()
+        return data[::-1]
+
+    await sink.rework(drop)
+    assert names(tmp_path) == []
+    with pytest.raises(InputError, match="discarded"):
+        await sink.rework(bytes)
 
 
 async def test_memory(tmp_path: Path) -> None:

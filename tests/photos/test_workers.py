@@ -320,6 +320,28 @@ async def test_closing_ends_calls_under_way(large: Path) -> None:
     assert is_gone(found.pid)
 
 
+@linux
+async def test_closing_starts_nothing_for_those_who_wait(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = WorkerProcess.start, 0
+
+    async def count() -> WorkerProcess:
+        nonlocal started
+        started += 1
+        return await start()
+
+    async def fail(workers: PhotoWorkers) -> None:
+        with pytest.raises(ConfigError, match="closed"):
+            await workers.prepare(large)
+
+    monkeypatch.setattr(WorkerProcess, "start", count)
+    async with anyio.create_task_group() as tasks, PhotoWorkers(max_processes=1) as workers:
+        for _ in range(3):
+            tasks.start_soon(fail, workers)
+        await busy(workers)
+        await until(lambda: workers.statistics().waiting == 2)
+    assert started == 1
+
+
 async def test_closing_while_a_process_starts(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = WorkerProcess.start
     started: list[WorkerProcess] = []

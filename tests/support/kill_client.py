@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from phota_async import Batch, BatchItem, Budget, ClientConfig, EnhanceRequest, PhotaClient, RetryPolicy
+from phota_async.batch.photos import PhotoDesk
 from phota_async.jobs import Jobs
 from phota_async.ledger import Done, Ledger, Submitted
 from phota_async.ledger.writer import Writer
 from phota_async.media import files
 from phota_async.media.download import Downloader
+from phota_async.media.sinks import FileSink
 
 CONFIG = ClientConfig(
     retry=RetryPolicy(backoff=0.002, tokens=10**6), timeout=20, job_interval=0.02, max_job_interval=0.05
@@ -22,11 +24,13 @@ CONFIG = ClientConfig(
 POINTS: dict[str, tuple[Any, str, type | None]] = {
     "begin": (Ledger, "begin", None),
     "commit": (Writer, "_commit", None),
+    "prepare": (PhotoDesk, "prepare", None),
     "submit": (Jobs, "_submit", None),
     "submitted": (Ledger, "change", Submitted),
     "poll": (Jobs, "_until_done", None),
     "download": (Downloader, "fetch", None),
     "part": (files, "_write_all", None),
+    "carry": (FileSink, "_rework", None),
     "publish": (files.PartFile, "publish", None),
     "link": (files, "_link", None),
     "directory": (files, "_sync_directory", None),
@@ -57,13 +61,17 @@ async def run(folder: Path, base_url: str, *, count: int, name: str, mode: Any =
 
 
 def photo(name: str, number: int) -> bytes:
-    """Return a tiny picture, another one for each item."""
+    """Return a tiny picture, another one for each item, with something to be carried over."""
     import io  # noqa: PLC0415
 
     from PIL import Image  # noqa: PLC0415
 
-    buffer = io.BytesIO()
-    Image.new("RGB", (16, 16), (number % 256, number // 256, zlib.crc32(name.encode()) % 256)).save(buffer, "PNG")
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x010F] = f"Camera {number}"
+    exif.get_ifd(0x8769)[0x9003] = "2019:05:04 12:34:56"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0)})
+    colour = (number % 256, number // 256, zlib.crc32(name.encode()) % 256)
+    Image.new("RGB", (16, 16), colour).save(buffer, "PNG", exif=exif)
     return buffer.getvalue()
 
 

@@ -6,18 +6,24 @@ Prints its address, serves until its input is closed, then prints what it charge
 """
 
 import asyncio
-import hashlib
 import logging
 import random
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from phota_async.photos import carry_over
 from phota_async.sandbox import Sandbox
 from phota_async.sandbox.errors import ServiceError
 from phota_async.sandbox.jobs import Job
 from phota_async.sandbox.studio import Studio
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support import kill_client
 
 FOREVER = 1e9  # seconds
 HTML = {"Content-Type": "text/html"}
@@ -30,7 +36,7 @@ class Sold(msgspec.Struct, frozen=True, kw_only=True):
     client_request_id: str
     refunded: bool
     sha256: list[str]
-    """Digests of its pictures."""
+    """Digests of its pictures, as they should lie on the client's disk: with what their originals say."""
 
 
 def misbehave(sandbox: Sandbox, chance: random.Random) -> None:
@@ -68,7 +74,7 @@ def account(sandbox: Sandbox, jobs: list[Job]) -> list[Sold]:
             prompt=job.order.prompt,
             client_request_id=job.order.client_request_id or "",
             refunded=job.error is not None,
-            sha256=[_digest(picture) for picture in _pictures(sandbox, job)],
+            sha256=[_digest(picture, job.order.prompt) for picture in _pictures(sandbox, job)],
         )
         for job in jobs
     ]
@@ -79,8 +85,11 @@ def _pictures(sandbox: Sandbox, job: Job) -> list[bytes]:
     return [*job.pictures, *((folder / name).read_bytes() for name in job.results)]
 
 
-def _digest(picture: bytes) -> str:
-    return hashlib.sha256(picture).hexdigest()
+def _digest(picture: bytes, prompt: str) -> str:
+    name, _, number = prompt.partition(" item ")
+    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
+        Path(file.name).write_bytes(picture)
+        return carry_over(kill_client.photo(name, int(number)), file.name, operation="enhance").sha256
 
 
 async def main(seed: int, *, faults: bool) -> None:

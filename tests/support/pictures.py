@@ -1,6 +1,7 @@
 """Bytes that pass for pictures, and the service's answers around them."""
 
 import base64
+import io
 import random
 from typing import Any
 
@@ -21,6 +22,18 @@ def picture(size: int = 300, kind: str = "jpg", seed: int = 0) -> bytes:
 
 
 PHOTO = picture()
+
+
+def real_picture(shade: int = 0) -> bytes:
+    """Return a tiny JPEG that decodes; another shade gives another one."""
+    from PIL import Image  # noqa: PLC0415 - most tests need bytes only
+
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), shade).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+REAL = real_picture()
 
 
 def image_answer(*pictures: bytes, **fields: Any) -> bytes:
