@@ -16,6 +16,7 @@ from .media.files import Exists
 from .profiles import Profiles
 from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, RemixRequest
 from .results import ImageResult, StrPath, to_path
+from .telling import tell_operation
 from .validation import check_request, fail
 from .webhooks import Webhooks
 
@@ -383,7 +384,9 @@ class PhotaClient:
             fail("mode", '"sync" or "job"', chosen)
         deadline = self._deadline(timeout)
         destination = await _prepare(save_to, request, exists, hashed=hashed)
-        return await self._ways[chosen](self, request, destination, deadline, validate=validate)
+        work = self._ways[chosen](self, request, destination, deadline, validate=validate)
+        hooks = self._transport.hooks
+        return await (work if hooks is None else tell_operation(hooks, request.operation, chosen, work))
 
     def __repr__(self) -> str:
         state = " closed" if self._closed else ""
@@ -406,7 +409,11 @@ class PhotaClient:
 
             transport = self._transport
             self._downloader = Downloader(
-                open_session, self.config, self.limiter, allow_private=transport.allow_private
+                open_session,
+                self.config,
+                self.limiter,
+                allow_private=transport.allow_private,
+                hooks=transport.hooks,
             )
         return self._downloader
 

@@ -19,6 +19,7 @@ from .pricing import named_subjects
 from .protocol import image_call
 from .requests import AnyRequest
 from .results import ImageResult, OutputImage
+from .telling import Meter
 from .transport.receive import read_images
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ async def send_sync(
     async def receive(response: "aiohttp.ClientResponse") -> tuple[ImageAnswer, dict[str, Any]]:
         sinks.clear()
         limits = {"max_answer": config.max_answer_bytes, "max_image": config.max_image_bytes}
-        return await read_images(response, new_sink, **limits)
+        hooks = client._transport.hooks  # noqa: SLF001 - one package
+        meter = Meter(hooks, call.route, "received", response.content_length) if hooks else None
+        return await read_images(response, new_sink, meter=meter, **limits)
 
+    call = image_call(request)
     try:
-        call = image_call(request)
         reply = await client._transport.send(call, receive, deadline=deadline, validate=validate)  # noqa: SLF001
         answer, data = reply.value
         if not answer.images and _is_job(data):  # the service took it as a job

@@ -15,8 +15,9 @@ from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
 from ..pricing import estimate
 from ..results import StrPath
+from ..telling import tell_operation
 from ..validation import check_request
-from .bought import Bought
+from .bought import Bought, summary_of
 from .budget import BudgetAccount
 from .items import BatchItem, Outcome, outcome_of
 from .names import Leftovers, Places, target_of
@@ -114,6 +115,11 @@ class LedgerBuyer:
             resend_unknown=self._resend_unknown,
         )
         purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), item.request, target)
+        work = self._buy(purchase, wish)
+        hooks = self._options.client._transport.hooks  # noqa: SLF001 - one package
+        return await (work if hooks is None else tell_operation(hooks, wish.operation, wish.mode, work, summary_of))
+
+    async def _buy(self, purchase: Purchase, wish: Wish) -> Bought:
         await self._owned.run(self._start(purchase, wish))
         return await purchase.finish()
 
