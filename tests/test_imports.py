@@ -37,7 +37,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "What a user awaits: the client and what hangs on it.",
-        {"client", "hooks", "jobs", "otel", "profiles", "results", "sending", "webhooks"},
+        {"client", "creating", "hooks", "jobs", "otel", "profiles", "results", "sending", "webhooks"},
     ),
     (
         "The durable account of a batch.",
