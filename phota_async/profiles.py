@@ -189,13 +189,20 @@ class Profiles:
 
         Source: https://docs.photalabs.com/api/profiles/delete-profile
         """
+        await self._delete(profile_id)
+
+    async def _delete(self, profile_id: str) -> str | None:
+        """Delete a profile and return the exchange's mark."""
         from .transport.receive import read_beginning  # noqa: PLC0415 - needs aiohttp
 
+        self._client._check_open()  # noqa: SLF001
+        call = profile_call(profile_id, method="DELETE")
         try:
-            await self._send(profile_call(profile_id, method="DELETE"), read_beginning)
+            return (await self._client._transport.send(call, read_beginning)).request_id  # noqa: SLF001
         except NotFoundError as error:
             if not error.is_after_loss:
                 raise
+            return error.request_id
 
     def _pace(self, interval: float | None) -> Pace:
         return steady(self._client.config.profile_interval if interval is None else interval)

@@ -25,7 +25,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "Pure rules: bytes, headers and times in, decisions out. No event loop, no files, no sockets.",
-        {"answers", "b64stream", "pricing", "protocol", "retry", "validation"},
+        {"answers", "b64stream", "guard", "pricing", "protocol", "retry", "validation"},
     ),
     (
         "Machinery: asyncio, threads, files and aiohttp, one call or one file at a time.",
@@ -37,7 +37,10 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "What a user awaits: the client and what hangs on it.",
-        {"client", "creating", "hooks", "jobs", "otel", "profiles", "results", "sending", "webhooks"},
+        {
+            *("client", "creating", "erasing", "hooks", "jobs", "otel", "profiles", "results", "scope", "sending"),
+            "webhooks",
+        },
     ),
     (
         "The durable account of a batch.",
