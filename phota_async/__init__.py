@@ -41,12 +41,14 @@ if TYPE_CHECKING:
         TrainingError,
         TransportError,
     )
+    from .erasing import EraseReceipt
     from .ledger import Ledger
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
     from .pricing import estimate
     from .requests import EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
     from .results import ImageResult, OutputImage
+    from .scope import UserScope
 
 _HOMES = {
     "batch": ("Batch", "BatchItem", "Budget", "Outcome"),
@@ -78,12 +80,14 @@ _HOMES = {
         "TrainingError",
         "TransportError",
     ),
+    "erasing": ("EraseReceipt",),
     "ledger": ("Ledger",),
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
     "pricing": ("estimate",),
     "requests": ("EditRequest", "EnhanceRequest", "GenerateRequest", "RemixRequest"),
     "results": ("ImageResult", "OutputImage"),
+    "scope": ("UserScope",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -104,6 +108,7 @@ __all__ = [
     "DownloadError",
     "EditRequest",
     "EnhanceRequest",
+    "EraseReceipt",
     "GenerateRequest",
     "ImageResult",
     "InputError",
@@ -132,6 +137,7 @@ __all__ = [
     "StatusError",
     "TrainingError",
     "TransportError",
+    "UserScope",
     "__version__",
     "estimate",
 ]

@@ -53,7 +53,8 @@ class PhotaClient:
         session: An aiohttp session of yours for API calls. It is never closed and its headers stay untouched.
             Its pool decides how long idle connections are kept: see the README on what that weakens.
         limiter: The brake; share one between clients of the same account.
-        hooks: Callables, none of them asynchronous, that are told events; see `phota_async.events`.
+        hooks: Callables, none of them asynchronous, that are told events; see `phota_async.events`, and
+            `phota_async.hooks` and `phota_async.otel` for ready-made ones.
         require_scope: Whether profiles may only be named by way of `for_user`: outside of a scope, whatever names a
             profile, and every call that lists, creates, looks at or deletes profiles, is a `ScopeError`, and
             nothing is sent. Image calls that name nobody, jobs and webhooks work as usual.

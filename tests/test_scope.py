@@ -186,12 +186,12 @@ async def test_a_new_profile_belongs_to_the_scope_at_once(user: UserScope, sandb
     made = await user.profiles.create(links, training_tier="fast")
 
     assert sandbox.profiles[made].tag == "user-a"
-    assert user.profile_ids == ("anna", "anton", made)
-    assert user.ready_ids == ("anna",)
+    assert [*user.profile_ids] == ["anna", "anton", made]
+    assert [*user.ready_ids] == ["anna"]
     await user.profiles.wait(made, interval=0.001)
     await user.refresh()
-    assert user.ready_ids == ("anna", made)
-    assert user.profile_ids == ("anna", "anton", made)
+    assert [*user.ready_ids] == ["anna", made]
+    assert [*user.profile_ids] == ["anna", "anton", made]
 
 
 async def test_a_profile_found_after_a_lost_answer_belongs_to_the_scope(user: UserScope, sandbox: Sandbox) -> None:
