@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .batch import Batch, BatchItem, Budget, Outcome
     from .client import PhotaClient
     from .config import ClientConfig, RetryPolicy
+    from .erasing import EraseReceipt
     from .errors import (
         AuthenticationError,
         BadRequestError,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         TrainingError,
         TransportError,
     )
-    from .erasing import EraseReceipt
     from .ledger import Ledger
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus

@@ -21,7 +21,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationStarted(Event, frozen=True, kw_only=True):
-    """An image operation begins; its requests, polls and downloads bear the same ``call_id``."""
+    """An image operation begins. Its requests and downloads bear its ``call_id``; polls, which may be shared, do not."""
 
     call_id: int
     """Number of the logical call in this process."""

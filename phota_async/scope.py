@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .answers import read_profiles
 from .client import PhotaClient
 from .creating import warn_of_personal
-from .errors import ScopeError
+from .errors import NotFoundError, ScopeError
 from .guard import check_id
 from .jobs import Jobs
 from .models import Profile
@@ -121,7 +121,8 @@ class UserScope(PhotaClient):
         """Delete all profiles of the end user for good, and look whether any is left.
 
         It deletes what the tag lists, lists again, and deletes what appeared meanwhile, a few times. It may be
-        called again at any time, also after it was cancelled in the middle.
+        called again at any time, also after it was cancelled in the middle. Pictures that were made are no part
+        of it: the service's links to them live 24 hours.
 
         Returns:
             The receipt, which keeps what was deleted, and when, also where something else failed:
@@ -224,7 +225,11 @@ class UserProfiles(Profiles):
 
     async def _delete(self, profile_id: str) -> str | None:
         check_id("profile_id", profile_id, self._members)
-        request_id = await super()._delete(profile_id)
+        try:
+            request_id = await super()._delete(profile_id)
+        except NotFoundError:
+            self._members.remove(profile_id)
+            raise
         self._members.remove(profile_id)
         return request_id
 

@@ -20,6 +20,7 @@ from phota_async import (
     EnhanceRequest,
     GenerateRequest,
     InputError,
+    NotFoundError,
     PhotaClient,
     ProfileStatus,
     ResponseLostError,
@@ -179,6 +180,13 @@ async def test_own_profiles_can_be_looked_at_and_deleted(user: UserScope, sandbo
     assert list(user.profile_ids) == ["anton"]
     with pytest.raises(ScopeError):
         await user.profiles.status("anna")
+
+
+async def test_a_profile_that_vanished_belongs_to_nobody(user: UserScope, sandbox: Sandbox) -> None:
+    del sandbox.profiles["anna"]
+    with pytest.raises(NotFoundError):
+        await user.profiles.delete("anna")
+    assert list(user.profile_ids) == ["anton"]
 
 
 async def test_a_new_profile_belongs_to_the_scope_at_once(user: UserScope, sandbox: Sandbox) -> None:
