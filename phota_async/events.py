@@ -21,7 +21,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationStarted(Event, frozen=True, kw_only=True):
-    """An image operation begins. Its requests and downloads bear its ``call_id``; polls, which may be shared, do not."""
+    """An image operation begins. Its requests and downloads bear its ``call_id``; polls may be shared, and do not."""
 
     call_id: int
     """Number of the logical call in this process."""
