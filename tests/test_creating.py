@@ -282,6 +282,21 @@ async def test_a_cancelled_creation_is_unclear(listen: Listen, connect: Connect)
         await client.profiles.create(LINKS, tag="anna")
 
 
+async def test_a_search_that_is_cancelled_is_unclear(
+    listen: Listen, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(creating, "LOOKS", (0.0, 60.0))
+    peer = await listen(by_path({"/profiles/add": reset(), "/ids": listing()}))
+    running = asyncio.create_task(connect(peer).profiles.create(LINKS, tag="anna"))
+    await until(lambda: len(peer.requests) == 3)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    [creations] = creating._running.values()
+    assert (creations.running, creations.unclear) == (0, 1)
+
+
 async def test_nothing_is_kept_of_creations_that_ended_well(
     sandbox: Sandbox, client: PhotaClient, links: list[str]
 ) -> None:
