@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .batch import Batch, BatchItem, Budget, Outcome
     from .client import PhotaClient
     from .config import ClientConfig, RetryPolicy
+    from .erasing import EraseReceipt
     from .errors import (
         AuthenticationError,
         BadRequestError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from .pricing import estimate
     from .requests import EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
     from .results import ImageResult, OutputImage
+    from .scope import UserScope
 
 _HOMES = {
     "batch": ("Batch", "BatchItem", "Budget", "Outcome"),
@@ -78,12 +80,14 @@ _HOMES = {
         "TrainingError",
         "TransportError",
     ),
+    "erasing": ("EraseReceipt",),
     "ledger": ("Ledger",),
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
     "pricing": ("estimate",),
     "requests": ("EditRequest", "EnhanceRequest", "GenerateRequest", "RemixRequest"),
     "results": ("ImageResult", "OutputImage"),
+    "scope": ("UserScope",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -104,6 +108,7 @@ __all__ = [
     "DownloadError",
     "EditRequest",
     "EnhanceRequest",
+    "EraseReceipt",
     "GenerateRequest",
     "ImageResult",
     "InputError",
@@ -132,6 +137,7 @@ __all__ = [
     "StatusError",
     "TrainingError",
     "TransportError",
+    "UserScope",
     "__version__",
     "estimate",
 ]

@@ -17,6 +17,7 @@ from .media.files import Exists
 from .profiles import Profiles
 from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, Ready, RemixRequest
 from .results import ImageResult, StrPath, to_path
+from .telling import tell_operation
 from .validation import check_request, fail
 from .webhooks import Webhooks
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from .media.destination import Destination, Finish
     from .media.download import Downloader
+    from .scope import UserScope
+    from .transport.exchange import Transport
 
 Images = ImageInput | Sequence[ImageInput]
 Way = Callable[..., Awaitable[ImageResult]]
@@ -51,7 +54,11 @@ class PhotaClient:
         session: An aiohttp session of yours for API calls. It is never closed and its headers stay untouched.
             Its pool decides how long idle connections are kept: see the README on what that weakens.
         limiter: The brake; share one between clients of the same account.
-        hooks: Callables, none of them asynchronous, that are told events; see `phota_async.events`.
+        hooks: Callables, none of them asynchronous, that are told events; see `phota_async.events`, and
+            `phota_async.hooks` and `phota_async.otel` for ready-made ones.
+        require_scope: Whether profiles may only be named by way of `for_user`: outside of a scope, whatever names a
+            profile, and every call that lists, creates, looks at or deletes profiles, is a `ScopeError`, and
+            nothing is sent. Image calls that name nobody, jobs and webhooks work as usual.
 
     Raises:
         ConfigError: There is no key, or a setting cannot work.
@@ -67,17 +74,20 @@ class PhotaClient:
         session: "aiohttp.ClientSession | None" = None,
         limiter: Limiter | None = None,
         hooks: Iterable[Hook] | None = (),
+        *,
+        require_scope: bool = False,
     ) -> None:
         from .sending import send_as_job, send_sync  # noqa: PLC0415 - aiohttp is imported here, not with the package
         from .transport.exchange import Transport  # noqa: PLC0415
 
         expect(config is None or isinstance(config, ClientConfig), "config", "a ClientConfig", config)
         expect(limiter is None or isinstance(limiter, Limiter), "limiter", "a Limiter", limiter)
+        expect(isinstance(require_scope, bool), "require_scope", "True or False", require_scope)
         expect(session is None or _is_session(session), "session", "an aiohttp.ClientSession", session)
         self.config = config or ClientConfig()
         self.limiter = limiter or Limiter()
         self.base_url = find_base_url(base_url)
-        self._transport: Transport = Transport(
+        self._open_transport: Transport = Transport(
             base_url=self.base_url,
             secret=find_key(api_key),
             config=self.config,
@@ -85,6 +95,8 @@ class PhotaClient:
             session=session,
             hooks=Hooks(hooks),
         )
+        self._transport = _without_names(self._open_transport) if require_scope else self._open_transport
+        self._filters_by_tag = False  # whether the service was seen to list by tag
         self._ways: Mapping[str, Way] = {"sync": send_sync, "job": send_as_job}
         self._downloader: Downloader | None = None
         self._closed = False
@@ -401,7 +413,28 @@ class PhotaClient:
             fail("mode", '"sync" or "job"', chosen)
         deadline = self._deadline(timeout)
         destination = await _prepare(save_to, request, exists, hashed=hashed, finish=finish)
-        return await self._ways[chosen](self, request, destination, deadline, validate=validate, ready=ready)
+        work = self._ways[chosen](self, request, destination, deadline, validate=validate, ready=ready)
+        hooks = self._transport.hooks
+        return await (work if hooks is None else tell_operation(hooks, request.operation, chosen, work))
+
+    async def for_user(self, tag: str) -> "UserScope":
+        """Return a view on this client for one end user, which names nobody else's profiles.
+
+        Args:
+            tag: The tag that the end user's profiles were created with, 1 to 128 characters. Tags leave your
+                system: use a pseudonym, not a name or an e-mail address.
+
+        Returns:
+            A client that knows the tag's profiles, and raises `ScopeError` before anything is sent that names
+            another one.
+
+        Raises:
+            ScopeError: The service does not list by tag, so that a scope cannot be kept.
+            PhotaError: The tag's profiles could not be listed.
+        """
+        from .scope import open_scope  # noqa: PLC0415 - it imports this module
+
+        return await open_scope(self, tag)
 
     def __repr__(self) -> str:
         state = " closed" if self._closed else ""
@@ -424,7 +457,11 @@ class PhotaClient:
 
             transport = self._transport
             self._downloader = Downloader(
-                open_session, self.config, self.limiter, allow_private=transport.allow_private
+                open_session,
+                self.config,
+                self.limiter,
+                allow_private=transport.allow_private,
+                hooks=transport.hooks,
             )
         return self._downloader
 
@@ -438,6 +475,14 @@ class PhotaClient:
 def _is_session(session: object) -> bool:
     """Whether it has what is used of an aiohttp session; a double of one will do."""
     return not isinstance(session, type) and hasattr(session, "request") and hasattr(session, "closed")
+
+
+def _without_names(transport: "Transport") -> "Transport":
+    """Return a view on a transport that names no profile."""
+    from .guard import Nobody  # noqa: PLC0415 - only who requires a scope needs it
+    from .transport.guarded import GuardedTransport  # noqa: PLC0415 - needs aiohttp
+
+    return GuardedTransport(transport, Nobody())
 
 
 def check_kind(request: object) -> None:

@@ -99,7 +99,7 @@ class InputError(PhotaError, ValueError):
 
 
 class ScopeError(PhotaError):
-    """A profile outside the end user's scope was named; nothing was sent."""
+    """A profile outside the end user's scope was named, or might be; nothing was sent."""
 
 
 class TransportError(PhotaError):

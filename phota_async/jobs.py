@@ -16,6 +16,7 @@ from .pricing import named_subjects
 from .protocol import image_call, job_call
 from .requests import AnyRequest, Ready
 from .results import ImageResult, StrPath, to_path
+from .telling import tell_operation
 from .validation import check_callback_url, check_request, fail
 from .watch import Follower, Pace, Watch, follow_one, growing, steady
 
@@ -87,13 +88,15 @@ class Jobs:
                 check_callback_url(callback_url)
         if client_request_id is not None and (not isinstance(client_request_id, str) or not client_request_id):
             fail("client_request_id", "a non-empty str", client_request_id)
-        return await self._submit_resumable(
+        work = self._submit_resumable(
             request,
             callback_url=callback_url,
             client_request_id=client_request_id or _new_id(),
             deadline=self._client._deadline(timeout),  # noqa: SLF001 - one package
             validate=validate,
         )
+        hooks = self._client._transport.hooks  # noqa: SLF001
+        return await (work if hooks is None else tell_operation(hooks, request.operation, "submit", work, _about))
 
     async def get(self, job_id: str | Job) -> Job:
         """Ask once where a job stands.
@@ -228,6 +231,11 @@ class Jobs:
         if hooks and now is not None and before != now:
             hooks(JobChanged(job_id=job_id, previous=before, status=now))
         return JobChange(job_id=job_id, previous=before, status=now, job=job, error=error)
+
+
+def _about(job: Job) -> dict[str, Any]:
+    """Return what hooks are told of a job that was submitted."""
+    return {"job_id": job.job_id, "request_id": job.request_id}
 
 
 def _id_of(job: str | Job) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .answers import read_profile, read_profile_id, read_profiles
+from .creating import create_once, warn_of_personal
 from .errors import DecodeError, NotFoundError, PhotaError, StatusError, TrainingError
 from .events import ProfileChanged
 from .media.addresses import follow_redirect
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WAIT = 3600.0  # seconds; a training takes about 20 minutes: https://docs.photalabs.com/guides/profiles
-LOOK_FIRST = "the profile may exist: look with profiles.list(tag=...) before creating it again"
 MAX_REDIRECTS = 3
 FIRST_REDIRECT, LAST_REDIRECT = 300, 399
 
@@ -62,22 +62,28 @@ class Profiles:
     ) -> str:
         """Create a profile and start its training, which takes about 20 minutes.
 
-        It is charged and cannot be repeated safely: give each profile a tag of its own, so that it can be
-        found after a lost answer.
+        It is charged and never sent twice. Give each person a tag of their own: when the answer is lost, the
+        profile that was made is found by its tag and its id returned as usual. For that the tag's profiles are
+        listed before the creation, one free call more. Where it cannot be told what was made, the error's hint
+        says what to look at: without a tag, when nothing new is listed, or when several profiles of one tag were
+        created at the same time. What another process creates under the same tag at that moment cannot be told
+        apart from this.
 
         Args:
             image_urls: Links that the service can reach: 10 to 50 for ``standard``, 5 to 10 for ``fast``.
-            tag: Your label, 1 to 128 characters, which cannot be changed later.
+            tag: Your label, 1 to 128 characters, which cannot be changed later and leaves your system: use a
+                pseudonym, not a name or an e-mail address.
             training_tier: ``"standard"`` or ``"fast"``.
-            timeout: Seconds for the call; ``None`` uses the client's.
+            timeout: Seconds for the call; ``None`` uses the client's. After a lost answer, up to 15 s more.
             validate: Whether these limits are checked here.
 
         Returns:
             The profile's id.
 
         Raises:
-            ResponseLostError: It may exist and be charged: look with ``list(tag=...)`` first.
-            DecodeError: It was created, and the answer does not say as what: look in the same way.
+            ResponseLostError: It may exist and be charged, and the hint says what is known.
+            ServerError: As before, after a 500, 502 or 504.
+            DecodeError: It was created, the answer does not say as what, and it was not found either.
             BadRequestError: No subject was found in the photos (400).
 
         Source: https://docs.photalabs.com/api/profiles/add-profile
@@ -88,14 +94,16 @@ class Profiles:
             if tag is not None:
                 check_tag(tag)
         _check_texts(urls)
+        warn_of_personal(tag)
         call = create_profile_call(urls, tag=tag, training_tier=training_tier)
         deadline = self._client._deadline(timeout)  # noqa: SLF001 - one package
-        try:
-            return await self._json(call, read_profile_id, deadline)
-        except DecodeError as error:
-            if error.charged == "unknown":
-                error.hint = LOOK_FIRST
-            raise
+        return await create_once(
+            lambda: self._json(call, read_profile_id, deadline),
+            lambda tag, end: self._json(list_profiles_call(tag), read_profiles, end),
+            account=self._client.base_url,
+            tag=tag,
+            deadline=deadline,
+        )
 
     async def list(self, tag: str | None = None) -> "list[Profile]":
         """Return all profiles of the account, or those with a tag.
@@ -181,13 +189,20 @@ class Profiles:
 
         Source: https://docs.photalabs.com/api/profiles/delete-profile
         """
+        await self._delete(profile_id)
+
+    async def _delete(self, profile_id: str) -> str | None:
+        """Delete a profile and return the exchange's mark."""
         from .transport.receive import read_beginning  # noqa: PLC0415 - needs aiohttp
 
+        self._client._check_open()  # noqa: SLF001
+        call = profile_call(profile_id, method="DELETE")
         try:
-            await self._send(profile_call(profile_id, method="DELETE"), read_beginning)
+            return (await self._client._transport.send(call, read_beginning)).request_id  # noqa: SLF001
         except NotFoundError as error:
             if not error.is_after_loss:
                 raise
+            return error.request_id
 
     def _pace(self, interval: float | None) -> Pace:
         return steady(self._client.config.profile_interval if interval is None else interval)

@@ -19,6 +19,7 @@ from .pricing import named_subjects
 from .protocol import image_call
 from .requests import AnyRequest, Ready
 from .results import ImageResult, OutputImage
+from .telling import Meter
 from .transport.receive import read_images
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ async def send_sync(
     async def receive(response: "aiohttp.ClientResponse") -> tuple[ImageAnswer, dict[str, Any]]:
         sinks.clear()
         limits = {"max_answer": config.max_answer_bytes, "max_image": config.max_image_bytes}
-        return await read_images(response, new_sink, **limits)
+        hooks = client._transport.hooks  # noqa: SLF001 - one package
+        meter = Meter(hooks, f"POST /{request.operation}", "received", response.content_length) if hooks else None
+        return await read_images(response, new_sink, meter=meter, **limits)
 
     try:
         reply = await _post(client, ready(request), receive, deadline=deadline, validate=validate)

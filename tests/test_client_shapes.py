@@ -17,7 +17,7 @@ from support.service import BASE_URL, JPEG, KEY, LINKS, PNG, FakeService, image_
 from support.virtual_time import virtual_time
 
 import phota_async
-from phota_async import ClientConfig, PhotaClient, PhotaError, RetryPolicy
+from phota_async import ClientConfig, PhotaClient, PhotaError, RetryPolicy, creating
 from phota_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -698,12 +698,13 @@ async def test_a_lost_answer_of_a_synchronous_call_is_the_end(service: FakeServi
 
 @virtual_time
 async def test_a_lost_answer_of_a_creation_says_where_to_look(service: FakeService) -> None:
+    service.answer("GET", "/profiles/ids?tag=anna", {"profiles": []})
     service.answer("POST", "/profiles/add", error=aiohttp.ServerDisconnectedError())
     async with PhotaClient(KEY) as client:
         with pytest.raises(ResponseLostError, match="POST /profiles/add") as caught:
             await client.profiles.create(TRAINING, tag="anna")
     assert "profiles.list(tag=" in caught.value.hint
-    assert service.calls == 1
+    assert [sent.method for sent in service.sent] == ["GET", "POST", *["GET"] * len(creating.LOOKS)]
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
@@ -897,11 +898,14 @@ async def test_an_id_is_checked_before_anything_is_sent(bad_id: Any, client: Pho
 async def test_creating_a_profile(
     arguments: dict[str, Any], sent: dict[str, Any], client: PhotaClient, service: FakeService
 ) -> None:
+    service.answer("GET", "/profiles/ids?tag=anna", {"profiles": []})
     service.answer("POST", "/profiles/add", {"profile_id": "p1"})
     assert await client.profiles.create(TRAINING, **arguments) == "p1"
-    assert (service.only.method, service.only.path) == ("POST", "/profiles/add")
-    assert service.only.json == {"image_urls": TRAINING, **sent}
-    assert service.only.headers["X-API-Key"] == KEY
+    *looks, created = service.sent
+    assert [look.path for look in looks] == ["/profiles/ids?tag=anna"] * ("tag" in arguments)
+    assert (created.method, created.path) == ("POST", "/profiles/add")
+    assert created.json == {"image_urls": TRAINING, **sent}
+    assert created.headers["X-API-Key"] == KEY
 
 
 def test_every_field_of_a_new_profile_is_covered_here() -> None:
@@ -953,7 +957,7 @@ async def test_a_creation_that_does_not_say_its_id_says_where_to_look(
     with pytest.raises(DecodeError) as caught:
         await client.profiles.create(TRAINING)
     assert caught.value.charged == "unknown"
-    assert "profiles.list(tag=...) before creating it again" in caught.value.hint
+    assert "without a tag nobody can tell which it is" in caught.value.hint
     assert service.calls == 1
 
 
@@ -966,7 +970,7 @@ def test_a_profile_is_not_created_twice(status: int, service: FakeService) -> No
             with pytest.raises(ServerError) as caught:
                 await client.profiles.create(TRAINING)
         assert caught.value.charged == "unknown"
-        assert "profiles.list(tag=" in caught.value.hint
+        assert "without a tag nobody can tell which it is" in caught.value.hint
 
     run()
     assert service.calls == 1

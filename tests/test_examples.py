@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from phota_async.media.formats import sniff
 from phota_async.sandbox.thread import SandboxThread
@@ -94,6 +96,41 @@ def test_errors_and_hooks_shows_events(run: Run) -> None:
     assert "ImageResult 1 images" in printed
 
 
+def test_prometheus_metrics_can_be_scraped(phota_sandbox: SandboxThread, tmp_path: Path) -> None:
+    phota_sandbox.fail("POST /enhance", status=503, headers={"Retry-After": "0"})
+    environment = os.environ | {"PHOTA_BASE_URL": phota_sandbox.base_url, "PHOTA_API_KEY": phota_sandbox.api_key}
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", EXAMPLES / "prometheus_metrics.py", PHOTO],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdin
+        assert program.stdout
+        address = program.stdout.readline().strip()
+        assert "ImageResult 1 images" in program.stdout.readline()
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            scraped = answer.read().decode()
+        program.stdin.close()
+        assert program.wait(timeout=20) == 0
+
+    families = text_string_to_metric_families(scraped)
+    samples = [sample for family in families for sample in family.samples]
+    by_name = {(sample.name, *sorted(sample.labels.values())): sample.value for sample in samples}
+    assert by_name["phota_operations_total", "enhance", "ok"] == 1
+    assert by_name["phota_operations_begun_total", "enhance"] == 1
+    assert by_name["phota_images_total", "enhance"] == 1
+    assert by_name["phota_operation_seconds_count", "enhance"] == 1
+    assert by_name["phota_failed_attempts_total", "POST /enhance", "ServerError"] == 1
+    assert by_name["phota_large_bodies_total", "sent"] == 2  # with the refused attempt's
+    assert not {name for name in by_name if name[0].startswith("phota_unclear_charges_")}
+
+
 def test_every_example_is_tested() -> None:
-    tested = {"quickstart", "train_and_edit", "batch_folder", "csv_of_prompts", "jobs", "errors_and_hooks"}
+    tested = {
+        *("quickstart", "train_and_edit", "batch_folder", "csv_of_prompts", "jobs", "errors_and_hooks"),
+        "prometheus_metrics",
+    }
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

@@ -1,10 +1,10 @@
 """Carry out items with a ledger: what was bought once is finished, fetched or kept, and never bought twice."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -17,8 +17,9 @@ from ..ledger.store import Ledger
 from ..pricing import estimate
 from ..requests import AnyRequest
 from ..results import StrPath
+from ..telling import tell_operation
 from ..validation import check_request
-from .bought import Bought
+from .bought import Bought, summary_of
 from .budget import BudgetAccount
 from .items import BatchItem, Outcome, outcome_of
 from .names import Leftovers, Places, target_of
@@ -118,8 +119,7 @@ class LedgerBuyer:
             return await self._fetch(item, take, target, error)
         purchase = self._purchase(request, target, photos)
         wish = self._wish(item, take, purchase_of(request, photos, batch=self._name, take=take))
-        await self._owned.run(self._start(purchase, wish))
-        return await purchase.finish()
+        return await self._buy(purchase, self._start(purchase, wish))
 
     async def _fetch(self, item: BatchItem, take: int, target: Path | None, error: InputError) -> Bought:
         """Fetch what an earlier run bought for an item whose photo is gone; nothing can be bought any more."""
@@ -128,8 +128,18 @@ class LedgerBuyer:
             raise error
         purchase = self._purchase(item.request, target, None)
         self._remove_leftovers(target)
-        await self._owned.run(purchase.start(begun, Decimal(0)))
-        return await purchase.finish()
+        return await self._buy(purchase, purchase.start(begun, Decimal(0)))
+
+    async def _buy(self, purchase: Purchase, beginning: Coroutine[Any, Any, None]) -> Bought:
+        """Begin a purchase in a task that nobody cuts short, and finish it; hooks hear of both as of one call."""
+
+        async def work() -> Bought:
+            await self._owned.run(beginning)
+            return await purchase.finish()
+
+        operation, mode = purchase.request.operation, self._options.mode
+        hooks = self._options.client._transport.hooks  # noqa: SLF001 - one package
+        return await (work() if hooks is None else tell_operation(hooks, operation, mode, work(), summary_of))
 
     def _purchase(self, request: AnyRequest, target: Path | None, photos: Sequence[str] | None) -> Purchase:
         terms = Terms(self._options, self._store, self._owned, self._account)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from ..models import KnownSubjects
 from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
+from ..telling import summarize
 from .held import find_whole, from_stored
 
 
@@ -60,3 +62,8 @@ def mark_of(error: PhotaError) -> str:
     """Return what a ledger keeps of an error: never the service's words, which may repeat a prompt."""
     words = (type(error).__name__, getattr(error, "status", None), getattr(error, "code", None))
     return " ".join(str(word) for word in words if word)
+
+
+def summary_of(bought: Bought) -> dict[str, Any]:
+    """Return what hooks are told of a purchase."""
+    return {**summarize(bought.result), "is_kept": bought.is_kept}

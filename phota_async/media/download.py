@@ -9,14 +9,17 @@ from yarl import URL
 
 from ..config import ClientConfig
 from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
+from ..events import Hooks
 from ..limiter import Limiter
 from ..retry import decide
+from ..telling import Meter
 from .addresses import check_link, follow_redirect, show_link
 from .chunks import Chunks
 from .formats import sniff
 from .sinks import Sink
 
 MAX_REDIRECTS = 3
+ROUTE = "GET picture"  # what events call a download: links are nobody's business
 GONE = frozenset({401, 403, 404, 410})  # what storage services answer for an expired link
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -30,12 +33,19 @@ class Downloader:
     """Fetches links for one client, through a session that never sees the key."""
 
     def __init__(
-        self, open_session: OpenSession, config: ClientConfig, limiter: Limiter, *, allow_private: bool
+        self,
+        open_session: OpenSession,
+        config: ClientConfig,
+        limiter: Limiter,
+        *,
+        allow_private: bool,
+        hooks: Hooks | None = None,
     ) -> None:
         self._open_session = open_session
         self._limiter = limiter
         self._config = config
         self._allow_private = allow_private
+        self._hooks = hooks
 
     async def fetch(self, url: str, sink: Sink, *, deadline: float | None = None) -> None:
         """Download one picture into a sink, whole.
@@ -129,14 +139,26 @@ class _Transfer:
         if self._total is not None and self._total > limit:
             raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got {self._total}")
         async with self._owner._limiter.reserve(response.content_length or 0, self._deadline):  # noqa: SLF001
+            meter = self._meter()
             async for chunk in Chunks(response):
                 sink.write(chunk)
+                if meter is not None:
+                    meter.add(len(chunk))
                 if sink.size > limit:
                     raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")
                 await sink.flush()
         self._check_whole()
         await sink.flush(everything=True)
         sink.close()
+        if meter is not None:
+            meter.end()
+
+    def _meter(self) -> Meter | None:
+        """Return what counts this connection's bytes, beginning with those that came before."""
+        hooks = self._owner._hooks  # noqa: SLF001
+        if hooks is None:
+            return None
+        return Meter(hooks, ROUTE, "received", self._total, begun=self._sink.size)
 
     async def _begin(self, response: aiohttp.ClientResponse) -> None:
         await self._sink.restart()

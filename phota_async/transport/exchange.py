@@ -26,16 +26,18 @@ from ..errors import (
     StatusError,
     TransportError,
 )
-from ..events import AttemptFailed, Deprecated, Hooks, RequestFinished, RequestStarted, Throttled
+from ..events import Deprecated, Hooks
 from ..limiter import FREE, PAID, Limiter
 from ..media.addresses import is_private
 from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, RetryBudget, backoff, decide, fault_of, parse_retry_after
+from ..telling import current_call
 from .deadlines import COARSE, Until
 from .failures import lost, silence, translate
 from .pools import Pools, PoolSet
 from .receive import Receive, is_small, read_beginning, read_bytes
+from .told import AttemptCounter, counted_body, tell_attempt, tell_request
 from .upload import StreamedBody, photo_size
 
 T = TypeVar("T")
@@ -128,7 +130,10 @@ class Transport:
         """
         # Not asynchronous itself: each layer that everything goes through costs a small call two percent.
         sending: _Sending[T] = _Sending(self, call, deadline, first_sent, retries=retries)
-        return sending.run(receive, validate=validate)
+        running = sending.run(receive, validate=validate)
+        if self.hooks is None:
+            return running
+        return tell_request(self.hooks, call.route, running, sending, is_poll=not retries)
 
     async def read_json(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
         """Read a small JSON object, for whoever must not import aiohttp."""
@@ -166,15 +171,14 @@ class Transport:
     def note(self, call: Call, date: str) -> None:
         """Pass on that an answer's headers announce a change."""
         if self.hooks:
-            self.hooks(Deprecated(route=call.route, date=date))
+            self.hooks(Deprecated(call_id=current_call(), route=call.route, date=date))
         warn_once(f"the Phota API announces a change of behaviour for {date[:40]}")
 
 
-class _Sending(Generic[T]):
+class _Sending(AttemptCounter, Generic[T]):
     """The attempts of one call."""
 
     _parts: tuple[bytes | Source, ...] | None = None
-    _attempt = 0
     _age = 0.0  # seconds since it was sent for the first time elsewhere
     _unclear = False  # whether some attempt, here or elsewhere, may have bought something
     _new_key = False
@@ -203,26 +207,20 @@ class _Sending(Generic[T]):
             self._age, self._unclear = max(0.0, time.time() - first_sent), True
 
     async def run(self, receive: Receive[T], *, validate: bool) -> Reply[T]:
-        transport, call, hooks = self._transport, self._call, self._transport.hooks
-        if call.body is not None:
-            self._parts = await measure(call.body, validate=validate)
-        if hooks:
-            hooks(RequestStarted(route=call.route))
+        if self._call.body is not None:
+            self._parts = await measure(self._call.body, validate=validate)
         while True:
-            self._attempt += 1
+            self.attempt += 1
             outcome = await self._try(receive)
             if not isinstance(outcome, PhotaError):
                 break
             delay = self._delay(outcome)
-            self._tell(outcome, delay)
+            if self._transport.hooks is not None:
+                tell_attempt(self._transport.hooks, self._call.route, self.attempt, outcome, delay)
             if delay is None:
                 raise self._final(outcome)
             await asyncio.sleep(delay)
-        transport.budget.refund()
-        if hooks:
-            seconds, attempts = self._loop.time() - self._first_attempt, self._attempt
-            request_id = outcome.request_id
-            hooks(RequestFinished(route=call.route, seconds=seconds, attempts=attempts, request_id=request_id))
+        self._transport.budget.refund()
         return outcome
 
     async def _try(self, receive: Receive[T]) -> Reply[T] | PhotaError:
@@ -235,7 +233,7 @@ class _Sending(Generic[T]):
         if self._is_forgotten():
             self._limiter.release()
             return lost(self._call, "it waited too long to be sent again safely")
-        body = None if self._parts is None else StreamedBody(self._parts)
+        body = None if self._parts is None else self._body(self._parts)
         self._refusal = None  # an earlier attempt's must not stand for what this one may have bought
         try:
             is_look = self._call.is_look and self._deadline - self._loop.time() >= COARSE
@@ -248,6 +246,10 @@ class _Sending(Generic[T]):
             self._limiter.release()
         is_late = isinstance(failure, TransportError) and self._loop.time() >= self._deadline
         return silence(self._call, "no answer in time") if is_late and not self._is_not_sent(failure) else failure
+
+    def _body(self, parts: tuple[bytes | Source, ...]) -> StreamedBody:
+        hooks = self._transport.hooks
+        return StreamedBody(parts) if hooks is None else counted_body(hooks, self._call.route, parts)
 
     def _is_forgotten(self) -> bool:
         """Whether the service may have forgotten a job's id by now: sent again, it could be bought again."""
@@ -347,7 +349,7 @@ class _Sending(Generic[T]):
             return error
         asked = headers.get("Retry-After")
         wait = parse_retry_after(asked, headers.get("Date"), time.time()) if asked else None
-        return Reply(value, request_id, self._attempt, status, wait)
+        return Reply(value, request_id, self.attempt, status, wait)
 
     def _delay(self, error: PhotaError) -> float | None:
         """Return the seconds until the next attempt, or ``None`` when this error is the last word."""
@@ -363,9 +365,9 @@ class _Sending(Generic[T]):
                 tell()
             asked = getattr(error, "retry_after", None)
             self._limiter.pause(
-                min(MAX_PAUSE, backoff(self._transport.config.retry, self._attempt) if asked is None else asked)
+                min(MAX_PAUSE, backoff(self._transport.config.retry, self.attempt) if asked is None else asked)
             )
-        delay = decide(self._transport.config.retry, self._attempt, error, self._call.kind, age=age)
+        delay = decide(self._transport.config.retry, self.attempt, error, self._call.kind, age=age)
         if delay is None or not self._retries or self._loop.time() + delay >= self._deadline:
             return None
         return delay if self._transport.budget.take() else None
@@ -375,26 +377,9 @@ class _Sending(Generic[T]):
         is_early = isinstance(error, DeadlineError) and self._call.kind != "free"
         return is_early or fault_of(error) is Fault.NOT_SENT
 
-    def _tell(self, error: PhotaError, delay: float | None) -> None:
-        hooks = self._transport.hooks
-        if not hooks:
-            return
-        status = getattr(error, "status", None)
-        hooks(
-            AttemptFailed(
-                route=self._call.route,
-                attempt=self._attempt,
-                error=type(error).__name__,
-                status=status,
-                delay=delay,
-            )
-        )
-        if fault_of(error) is Fault.REFUSED and delay is not None:
-            hooks(Throttled(route=self._call.route, seconds=delay))
-
     def _final(self, error: PhotaError) -> PhotaError:
         """Return the error to raise; a refusal after a lost answer must not hide that something may be bought."""
-        error.attempts = self._attempt
+        error.attempts = self.attempt
         if isinstance(error, NotFoundError):
             error.is_after_loss = self._unclear
         if self._unclear and self._call.kind != "free":
@@ -402,7 +387,7 @@ class _Sending(Generic[T]):
                 error.charged = "unknown"
             elif not isinstance(error, ResponseLostError) and self._call.kind == "job":
                 reason, request_id = f"last heard: {error.sentence()}", error.request_id
-                error = lost(self._call, reason).with_context(attempts=self._attempt, request_id=request_id)
+                error = lost(self._call, reason).with_context(attempts=self.attempt, request_id=request_id)
         if isinstance(error, ResponseLostError):
             error.first_sent_at = self._first_sent or time.time() - (self._loop.time() - self._first_attempt)
         return error

@@ -12,6 +12,7 @@ from ..errors import DecodeError
 from ..media.chunks import Chunks
 from ..media.sinks import Sink
 from ..models import ImageAnswer
+from ..telling import Meter
 
 T = TypeVar("T")
 Receive = Callable[[aiohttp.ClientResponse], Awaitable[T]]
@@ -66,6 +67,7 @@ async def read_images(
     *,
     max_answer: int,
     max_image: int,
+    meter: Meter | None = None,
 ) -> tuple[ImageAnswer, dict[str, Any]]:
     """Decode an answer's pictures into sinks while it arrives; return the rest of it."""
     sinks: list[Sink] = []
@@ -80,11 +82,15 @@ async def read_images(
         async for chunk in chunks(response):
             size += len(chunk)
             scanner.feed(chunk)
+            if meter is not None:
+                meter.add(len(chunk))
             for sink in sinks[-2:]:  # a chunk touches the end of one picture and, rarely, more than one start
                 await sink.flush()
         data = read_object(scanner.close())
         for sink in sinks:
             await sink.flush(everything=True)
+        if meter is not None:
+            meter.end()
     except BaseException as error:
         for sink in sinks:
             sink.discard()

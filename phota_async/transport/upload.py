@@ -8,6 +8,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from ..errors import InputError
 from ..media.sources import Source, write_all
+from ..telling import Meter
 
 
 class StreamedBody(aiohttp.payload.Payload):
@@ -20,10 +21,11 @@ class StreamedBody(aiohttp.payload.Payload):
 
     _autoclose = True  # nothing to close: sources hold no files open
 
-    def __init__(self, parts: Sequence[bytes | Source]) -> None:
+    def __init__(self, parts: Sequence[bytes | Source], meter: Meter | None = None) -> None:
         super().__init__(None, content_type="application/json")
         self._parts = parts
         self._size = body_size(parts)
+        self._meter = meter
         self.started = False
         self.error: InputError | None = None
 
@@ -42,7 +44,11 @@ class StreamedBody(aiohttp.payload.Payload):
             raise ConnectionResetError("closed before anything was sent")
         self.started = True
         try:
-            await write_all(self._parts, writer.write)
+            if self._meter is None:
+                await write_all(self._parts, writer.write)
+                return
+            await write_all(self._parts, self._meter.through(writer.write))
+            self._meter.end()
         except InputError as error:
             self.error = error
             raise ConnectionAbortedError("the body cannot be completed") from None

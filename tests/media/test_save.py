@@ -561,4 +561,5 @@ async def test_hooks_hear_what_lies_on_disk_only(listen: Listen, connect: Connec
             GenerateRequest(prompt="a sea"), save_to=tmp_path
         )
 
-    assert [type(event).__name__ for event in events] == ["RequestStarted", "AttemptFailed"]
+    names = ["OperationStarted", "RequestStarted", "AttemptFailed", "RequestFailed", "OperationFailed"]
+    assert [type(event).__name__ for event in events] == names
