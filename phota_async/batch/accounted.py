@@ -77,6 +77,7 @@ class LedgerBuyer:
             await self._close()
 
     async def _close(self) -> None:
+        self._places.close()
         if self._own is not None:
             await self._own.aclose()
 

@@ -1,21 +1,25 @@
 """Where an item's pictures go: its key, mirrored below the output directory. Never an original's place."""
 
 import contextlib
+import hashlib
 import os
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import InputError
 from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART, translated
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest, images_of
+from .marks import Marks
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))})
 FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 AFTER_STEM = re.compile(r"\d*(-\d*)?(\.[a-z]*)?")
+DIGEST_BYTES = 16
 MAX_NAME = 200  # bytes: room for a number, a suffix and the mark of an unfinished file below the usual 255
 
 
@@ -43,22 +47,32 @@ def existing(target: Path) -> list[Path]:
 
 
 class Places:
-    """The names that this batch's items have taken, on systems that ignore case too."""
+    """The names that this batch's items have taken, on systems that ignore case too.
 
-    def __init__(self) -> None:
-        self._taken: set[int] = set()  # hashes: a million names would weigh as much as the photos' list
+    Args:
+        marks: Remembers them. They are digests of 128 bits: among a million names the odds that two are taken for
+            one are below 10**-26.
+    """
+
+    def __init__(self, marks: Marks | None = None) -> None:
+        self._taken = marks or Marks()
 
     def claim(self, target: Path, request: AnyRequest) -> None:
         """Take a name.
 
         Raises:
             InputError: It is an original's, or another item of this batch has it.
+            DownloadError: There is no room to remember it.
         """
         check_not_original(target, request)
-        mark = hash(unicodedata.normalize("NFC", str(target)).casefold())
-        if mark in self._taken:
+        name = unicodedata.normalize("NFC", str(target)).casefold()
+        digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+        if not self._taken.add(digest):
             raise InputError(f"key: {target} is the place of another item of this batch")
-        self._taken.add(mark)
+
+    def close(self) -> None:
+        """Forget them all; safe to call again."""
+        self._taken.close()
 
 
 class Leftovers:
@@ -69,10 +83,8 @@ class Leftovers:
 
     def __init__(self, output: Path) -> None:
         self._parts: defaultdict[str, list[str]] = defaultdict(list)
-        for folder, _, names in os.walk(output):
-            found = [name for name in names if name.endswith(PART) and name.startswith(".")]
-            if found:
-                self._parts[folder] = found
+        for folder, name in _unfinished(output):
+            self._parts[str(Path(folder))].append(name)  # as targets spell it: sub, not ./sub
 
     def remove(self, target: Path) -> int:
         """Remove those of an item and return how many.
@@ -91,6 +103,19 @@ class Leftovers:
             with contextlib.suppress(OSError):
                 (target.parent / name).unlink()
         return len(mine)
+
+
+def _unfinished(output: Path) -> Iterator[tuple[str, str]]:
+    """Yield the folder and the name of each; ``os.walk`` would hold a list of the million files beside them."""
+    folders = [str(output)]
+    while folders:
+        folder = folders.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.name.endswith(PART) and entry.name.startswith("."):
+                    yield folder, entry.name
 
 
 def _is_of(name: str, stem: str, ours: re.Pattern[str]) -> bool:

@@ -27,7 +27,8 @@ class PlainBuyer:
         """Nothing to prepare."""
 
     async def aclose(self) -> None:
-        """Nothing to end."""
+        """Forget the names that were taken."""
+        self._places.close()
 
     async def carry_out(self, item: BatchItem) -> Outcome:
         """Finish one item; errors are raised."""
