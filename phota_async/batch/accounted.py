@@ -22,6 +22,7 @@ from .items import BatchItem, Outcome, outcome_of
 from .names import Leftovers, Places, target_of
 from .options import Options
 from .owned import OwnedTasks
+from .proven import Proven
 from .purchase import Purchase, Terms
 
 
@@ -46,6 +47,7 @@ class LedgerBuyer:
         self._resend_unknown = resend_unknown
         self._places = Places()
         self._owned = OwnedTasks()
+        self._proven = Proven()
         self._run = 0
         self._leftovers: Leftovers | None = None
         self._account: BudgetAccount | None = None
@@ -84,12 +86,13 @@ class LedgerBuyer:
     async def carry_out(self, item: BatchItem) -> Outcome:
         """Finish one item; errors are raised."""
         check_request(item.request)
-        if self._options.output is not None:
-            self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
+        target = self._target(item)
+        if target is not None:
+            self._places.claim(target, item.request)
         bought: list[Bought] = []
         for take in range(1, self._options.retry_missed + 2):
             try:
-                bought.append(await self._take(item, take))
+                bought.append(await self._take(item, take, target if take == 1 else self._target(item, take)))
             except PhotaError:
                 if take == 1:
                     raise
@@ -98,9 +101,12 @@ class LedgerBuyer:
                 break
         return _outcome(item, bought)
 
-    async def _take(self, item: BatchItem, take: int) -> Bought:
+    def _target(self, item: BatchItem, take: int = 1) -> Path | None:
+        output = self._options.output
+        return None if output is None else target_of(output, item.key, item.request, take)
+
+    async def _take(self, item: BatchItem, take: int, target: Path | None) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        target = None if self._options.output is None else target_of(self._options.output, item.key, item.request, take)
         photos = await identify_photos(item.request)
         wish = Wish(
             purchase=purchase_of(item.request, photos, batch=self._name, take=take),
@@ -114,7 +120,8 @@ class LedgerBuyer:
             guard=self._options.client.config.retry.resend_guard,
             resend_unknown=self._resend_unknown,
         )
-        purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), item.request, target)
+        terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
+        purchase = Purchase(terms, item.request, target)
         await self._owned.run(self._start(purchase, wish))
         return await purchase.finish()
 

@@ -40,6 +40,7 @@ from .budget import BudgetAccount, cost_of
 from .held import HeldDestination, to_stored
 from .options import Options
 from .owned import OwnedTasks
+from .proven import Proven
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ class Terms(msgspec.Struct, frozen=True):
     store: Store
     owned: OwnedTasks
     account: BudgetAccount | None
+    proven: Proven
 
 
 class Purchase:
@@ -62,7 +64,7 @@ class Purchase:
 
     def __init__(self, terms: Terms, request: AnyRequest, target: Path | None) -> None:
         self._options, self._store = terms.options, terms.store
-        self._owned, self._account = terms.owned, terms.account
+        self._owned, self._account, self._proven = terms.owned, terms.account, terms.proven
         self._client = terms.options.client
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
         self.request = request
@@ -233,8 +235,7 @@ class Purchase:
     def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
-        path = self.target.with_name(self.target.name + ".jpg")
-        return HeldDestination(path, self.request.operation, self._options.exists)
+        return HeldDestination(self.target.parent, f"{self.target.name}.jpg", self._options.exists, self._proven)
 
     async def _change(self, change: Change) -> None:
         try:
