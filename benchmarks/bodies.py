@@ -66,8 +66,8 @@ def picture(size: int) -> bytes:
 
 @cache
 def make_body(shape: str, name: str, origin: str) -> Body:
-    """Return an answer: ``status``, ``job`` (submitted), ``look`` (a job that is done), ``links``, ``file``
-    (a picture as it is), or pictures in a contender's JSON.
+    """Return an answer: ``status``, a ``job`` (queued), a ``look`` at one (done), ``links``, ``file`` (a picture as it
+    is), or pictures in a contender's JSON.
     """
     if shape == "status":
         return _body([STATUS])
@@ -78,7 +78,8 @@ def make_body(shape: str, name: str, origin: str) -> Body:
         return _body([picture(size)], b"image/jpeg")
     if shape in ("links", "look"):
         links = [f"{origin}/file/1x{name.split('x')[1]}/{number}.jpg?signature=x" for number in range(count)]
-        return _body([msgspec.json.encode({"download_urls": links} | ({"status": "completed"} if shape == "look" else {}))])
+        status = {"status": "completed"} if shape == "look" else {}
+        return _body([msgspec.json.encode(status | {"download_urls": links})])
     if not count:
         return _body([NOTHING[shape]])
     before, between, after = AROUND[shape]

@@ -34,13 +34,13 @@ class Setup(NamedTuple):
 
     client: PhotaClient
     mode: Mode
-    count: int
+    number: int
     photo: Path
     output: Path
 
     def items(self) -> Iterator[BatchItem]:
         """The same photo each time, but never the same purchase."""
-        requests = (EnhanceRequest(image=self.photo, prompt=f"brighter, {number}") for number in range(self.count))
+        requests = (EnhanceRequest(image=self.photo, prompt=f"brighter, {number}") for number in range(self.number))
         return (BatchItem(str(number), request) for number, request in enumerate(requests))
 
 
@@ -71,8 +71,8 @@ async def batch(setup: Setup) -> None:
     )
     async with made as outcomes:
         done = [outcome.status async for outcome in outcomes].count("done")
-    if done != setup.count:
-        raise AssertionError(f"expected {setup.count} items done, got {done}: {made!r}")
+    if done != setup.number:
+        raise AssertionError(f"expected {setup.number} items done, got {done}: {made!r}")
 
 
 CONTENDERS: dict[str, Run] = {"bare calls": bare, "batch with a ledger": batch}

@@ -1,6 +1,7 @@
 """The loopback server in a process of its own: takes any body, answers with one made beforehand.
 
-The path says with which: ``/phota/4x8/...``. Jobs are done at the first look. A raw protocol, so that the clients are what is measured.
+The path says with which: ``/phota/4x8/...``. Jobs are done at the first look. A raw protocol, so
+that the clients are what is measured.
 """
 
 import asyncio

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from .. import threads
 from ..errors import BudgetExceededError, InputError, PhotaError
+from ..ledger.digests import Digests
 from ..ledger.identity import purchase_of
 from ..ledger.photos import identify_photos
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
@@ -49,6 +50,7 @@ class LedgerBuyer:
         self._owned = OwnedTasks()
         self._proven = Proven()
         self._run = 0
+        self._digests: Digests | None = None
         self._leftovers: Leftovers | None = None
         self._account: BudgetAccount | None = None
 
@@ -65,6 +67,7 @@ class LedgerBuyer:
     async def _enter(self) -> None:
         if self._options.output is not None:
             self._leftovers = await threads.run(Leftovers, self._options.output)
+        self._digests = self._store.digests if isinstance(self._store, Ledger) else None
         self._run = await self._store.enter(self._name)
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
@@ -107,7 +110,7 @@ class LedgerBuyer:
 
     async def _take(self, item: BatchItem, take: int, target: Path | None) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        photos = await identify_photos(item.request)
+        photos = await identify_photos(item.request, self._digests)
         wish = Wish(
             purchase=purchase_of(item.request, photos, batch=self._name, take=take),
             batch=self._name,

@@ -2,9 +2,7 @@
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import threads
@@ -15,6 +13,7 @@ from ..requests import AnyRequest, images_of
 if TYPE_CHECKING:
     from .digests import Digests, Key
 
+MAX_PATH = 4096  # characters
 QUICK = 64 * 1024  # bytes: hashing them takes 0.1 ms or less, as much as a hop to a thread
 
 
@@ -43,9 +42,9 @@ async def identify_photos(request: AnyRequest, digests: "Digests | None" = None)
     if all(isinstance(image, bytes) for image in images) and sum(map(len, images)) <= QUICK:
         return tuple(_identify(image) for image in images)
     seen = await threads.run(_look_at, images, digests)
-    if digests is not None and any(each.key for each in seen):
-        seen = await _complete(images, seen, digests)
-    return tuple(each.mark for each in seen)
+    if digests is None or all(each.mark for each in seen):
+        return tuple(each.mark for each in seen)
+    return tuple(await _complete(images, seen, digests))
 
 
 def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
@@ -56,17 +55,16 @@ def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Digests") -> list[Seen]:
+async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Digests") -> list[str]:
     """Look up the digests that may be known, and read the photos whose are not."""
     keys = [each.key for each in seen if each.key]
     known = dict(zip(keys, await digests.find(keys), strict=True))
-    unknown = [image for image, each in zip(images, seen, strict=True) if each.key and known[each.key] is None]
-    read = iter(await threads.run(_read_all, unknown, digests) if unknown else ())
-    marks = []
-    for each in seen:
-        digest = known[each.key] if each.key else None
-        marks.append(each if not each.key else Seen(f"sha256:{digest}") if digest else next(read))
-    return marks
+    marks = [f"sha256:{digest}" if each.key and (digest := known[each.key]) else each.mark for each in seen]
+    return marks if all(marks) else await threads.run(_fill, images, marks, digests)
+
+
+def _fill(images: Sequence[Any], marks: Sequence[str], digests: "Digests") -> list[str]:
+    return [mark or _read(image, digests) for image, mark in zip(images, marks, strict=True)]
 
 
 def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
@@ -75,14 +73,45 @@ def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
 
 def _look(image: Any, digests: "Digests | None") -> Seen:
     """Identify a photo, or say what its file is known by."""
-    if not _is_path(image):
-        return Seen(_identify(image))
+    key = None if digests is None else _key_of(image, digests)
+    return Seen("", key) if key else Seen(_identify(image))
+
+
+def _read(image: Any, digests: "Digests") -> str:
+    """Identify a file, and remember its digest if it stayed as it was while it was read."""
+    before = _key_of(image, digests)
+    mark = _identify(image)
+    if before is not None and before == _key_of(image, digests):
+        digests.keep(before, mark.removeprefix("sha256:"))
+    return mark
+
+
+def _key_of(image: Any, digests: "Digests") -> "Key | None":
+    if not isinstance(image, (str, os.PathLike)) or len(os.fspath(image)) > MAX_PATH:  # else it may be a data URI
+        return None
     try:
-        with Path(os.fsdecode(image)).open("rb", buffering=0) as file:
-            details = os.fstat(file.fileno())
-            if not stat.S_ISREG(details.st_mode):
-                return Seen(_identify(image))
-            key = None if digests is None or details.st_size <= QUICK else digests.key_of(image, details)
-            return Seen("", key) if key else Seen(f"sha256:{_digest_of(file, details)}")
+        details = os.stat(image)  # noqa: PTH116 - a str is at hand
     except (OSError, ValueError):
-        return Seen(_identify(image))  # it knows what to say
+        return None  # a link, or no file: whoever reads it knows what to say
+    return digests.key_of(image, details) if details.st_size > QUICK else None
+
+
+def _identify(image: Any) -> str:
+    if isinstance(image, str) and is_link(image):
+        return f"link:{image}"
+    if hasattr(image, "save") and hasattr(image, "mode"):
+        return f"sha256:{_pixels(image)}"
+    return f"sha256:{sha256_of(raw_pieces(image, 'photo'))}"
+
+
+def _pixels(image: Any) -> str:
+    """Return the digest of a Pillow image's pixels as they are sent: another Pillow encodes them otherwise."""
+    from PIL import ImageOps  # noqa: PLC0415 - the user has Pillow, or there would be no image
+
+    try:
+        upright = ImageOps.exif_transpose(image)
+        plain = upright if upright.mode in ("RGB", "L") else upright.convert("RGBA")
+        head = f"{plain.mode} {plain.width} {plain.height}:".encode()
+        return sha256_of(iter((head, plain.tobytes())))
+    except Exception as error:  # noqa: BLE001 - Pillow raises many kinds; whatever it is, this photo cannot be read
+        raise InputError(f"photo: the Pillow image cannot be read: {error}") from None

@@ -28,8 +28,11 @@ CREATE = (
 )
 
 Step = Sequence[str]
-LIGHTER = ("DROP INDEX open_purchase",)  # nothing ever asked it, and each record paid for it
-STEPS: Sequence[Step] = (CREATE, LIGHTER)
+DIGESTS = (
+    "DROP INDEX open_purchase",  # nothing ever asked it, and each record paid for it
+    "CREATE TABLE photo (file TEXT PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID",
+)
+STEPS: Sequence[Step] = (CREATE, DIGESTS)
 """``STEPS[n]`` makes version n + 1 of version n; version 0 is an empty file. Steps are never changed once released."""
 
 SHARES = frozenset(

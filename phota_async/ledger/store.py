@@ -10,6 +10,7 @@ from .. import threads
 from ..errors import LedgerError
 from ..results import StrPath, to_path
 from . import rows, rules
+from .digests import Digests
 from .lock import OwnerLock
 from .records import Begun, Change, Record, State, Wish
 from .schema import connect
@@ -48,6 +49,7 @@ class Ledger:
         if self._writer is not None:
             raise LedgerError(f"{self.path}: expected to be entered once, got a second time")
         self._writer = await threads.run(self._open)
+        self._digests = Digests(self._writer, self.clock)
         return self
 
     async def __aexit__(
@@ -110,6 +112,12 @@ class Ledger:
                 return
             after = (found[-1].purchase, found[-1].copy)
 
+    @property
+    def digests(self) -> Digests:
+        """What photos hashed to before; see `Digests`."""
+        self._get_writer()
+        return self._digests
+
     def __repr__(self) -> str:
         return f"<Ledger {self.path} {'closed' if self._writer is None else 'open'}>"
 
@@ -131,6 +139,7 @@ class Ledger:
         return self._writer
 
     def _begin(self, connection: sqlite3.Connection, wish: Wish) -> Begun:
+        self._digests.write(connection)
         record, copy = _find(connection, wish)
         before = record.committed if record else 0
         begun = rules.begin(record, wish, copy=copy, committed=self._committed.get(wish.batch, 0))

@@ -16,7 +16,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def test_a_new_file_has_the_newest_version(tmp_path: Path) -> None:
     connection = connect(tmp_path / "ledger.sqlite")
-    assert version_of(connection) == len(STEPS) == 1
+    assert version_of(connection) == len(STEPS) == 2
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     connection.close()
@@ -46,6 +46,19 @@ def test_the_shape_of_version_1_is_pinned(tmp_path: Path) -> None:
         "counts",
         "error",
     ]
+    connection.close()
+
+
+def test_version_2_remembers_photos_and_keeps_every_record(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    old = connect(path, STEPS[:1])
+    old.execute(f"INSERT INTO purchase VALUES ('p', 1{', 0' * 17})")
+    old.close()
+    connection = connect(path)
+    assert connection.execute("SELECT purchase, copy FROM purchase").fetchall() == [("p", 1)]
+    assert [row[1] for row in connection.execute("PRAGMA table_info(photo)")] == ["file", "version", "sha256"]
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
+    assert names == {"purchase", "counter", "photo"}
     connection.close()
 
 
@@ -85,7 +98,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     connection = connect(path)
     migrate(connection, path)
-    assert version_of(connection) == 1
+    assert version_of(connection) == len(STEPS)
     connection.close()
 
 
