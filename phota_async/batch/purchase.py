@@ -205,6 +205,9 @@ class Purchase:
         destination, record, options = self._destination, self._record, self._options
         try:
             files = () if destination is None else await destination.commit(result)
+        except PhotaError as error:
+            error.charged = "unknown"  # whatever it says of names and disks: this one is bought
+            raise
         finally:
             if destination is not None:
                 destination.discard()

@@ -15,7 +15,9 @@ _MARKS = ", ".join("?" * len(COLUMNS))
 _decode_files = msgspec.json.Decoder(tuple[File, ...]).decode
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 
-PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608 - names of ours
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("purchase", "copy"))
+PUT = f"""INSERT INTO purchase ({_NAMES}) VALUES ({_MARKS})
+    ON CONFLICT (purchase, copy) DO UPDATE SET {_CHANGES}"""  # noqa: S608 - names of ours
 GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608
 # Among equal purchases the one that was made for this very item comes first.
 FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
