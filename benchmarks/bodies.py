@@ -1,6 +1,6 @@
 """Answers made beforehand, in the shape that each contender expects.
 
-A body is named by its pictures: ``4x8`` is four pictures of 8 MB, and ``0x0`` none at all.
+A body is named by its pictures: ``4x8`` is four pictures of 8 MB, ``1x24k`` one of 24 KB, and ``0x0`` none at all.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import pybase64
 
-MB = 2**20
+KB, MB = 2**10, 2**20
 HEAD = b"\xff\xd8\xff\xe0"  # of a JPEG: the client looks at the first bytes
 PIECE = 2**18  # bytes handed to a socket at once
 STATUS = msgspec.json.encode(
@@ -25,6 +25,7 @@ STATUS = msgspec.json.encode(
         "owned_by": "somebody",  # what openai looks for
     }
 )
+JOB = msgspec.json.encode({"job_id": "job-1", "status": "queued"})
 AROUND = {  # shape: before, between and after the pictures
     "phota": (b'{"images":["', b'","', b'"],"known_subjects":{"counts":{"p-1":1}}}'),
     "openai": (b'{"created":1,"data":[{"b64_json":"', b'"},{"b64_json":"', b'"}]}'),
@@ -45,29 +46,40 @@ class Body(NamedTuple):
     kind: bytes = b"application/json"
 
 
+def sizes(body: str) -> tuple[int, int]:
+    """Return how many pictures a body has, and the bytes of each."""
+    count, size = body.split("x")
+    return int(count), int(size[:-1]) * KB if size.endswith("k") else int(size) * MB
+
+
 def picture_bytes(body: str) -> int:
     """Return the bytes of all pictures in a body: 33554432 for ``4x8``."""
-    count, size = map(int, body.split("x"))
-    return count * size * MB
+    count, size = sizes(body)
+    return count * size
 
 
 @cache
 def picture(size: int) -> bytes:
-    """Return a picture of ``size`` MB: a JPEG's first bytes and noise."""
-    return HEAD + os.urandom(size * MB - len(HEAD))
+    """Return a picture of ``size`` bytes: a JPEG's first bytes and noise."""
+    return HEAD + os.urandom(size - len(HEAD))
 
 
 @cache
 def make_body(shape: str, name: str, origin: str) -> Body:
-    """Return an answer: ``status``, ``file`` (a picture as it is), ``links``, or pictures in a contender's JSON."""
+    """Return an answer: ``status``, a ``job`` (queued), a ``look`` at one (done), ``links``, ``file`` (a picture as it
+    is), or pictures in a contender's JSON.
+    """
     if shape == "status":
         return _body([STATUS])
-    count, size = map(int, name.split("x"))
+    if shape == "job":
+        return _body([JOB])
+    count, size = sizes(name)
     if shape == "file":
         return _body([picture(size)], b"image/jpeg")
-    if shape == "links":
-        links = [f"{origin}/file/1x{size}/{number}.jpg?signature=x" for number in range(count)]
-        return _body([msgspec.json.encode({"download_urls": links})])
+    if shape in ("links", "look"):
+        links = [f"{origin}/file/1x{name.split('x')[1]}/{number}.jpg?signature=x" for number in range(count)]
+        status = {"status": "completed"} if shape == "look" else {}
+        return _body([msgspec.json.encode(status | {"download_urls": links})])
     if not count:
         return _body([NOTHING[shape]])
     before, between, after = AROUND[shape]

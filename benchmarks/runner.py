@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.request import Request, urlopen
 
-from .bodies import picture
+from .bodies import picture, sizes
 from .measure import Sample
 from .scenario import Case, Scenario, Setup
 from .server import serve
@@ -140,7 +140,7 @@ def _rotated(contenders: list[str], by: int) -> list[str]:
 def _make_photos(case: Case, directory: Path) -> None:
     if not case.photos:
         return
-    count, size = map(int, case.photos.split("x"))
+    count, size = sizes(case.photos)
     directory.mkdir()
     for number in range(count):
         (directory / f"{number:02}.jpg").write_bytes(picture(size))

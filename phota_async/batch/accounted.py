@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from .. import threads
 from ..errors import BudgetExceededError, InputError, PhotaError
+from ..ledger.digests import Digests
 from ..ledger.identity import purchase_of
 from ..ledger.photos import identify_photos
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
@@ -26,6 +27,7 @@ from .names import Leftovers, Places, target_of
 from .options import Options
 from .owned import OwnedTasks
 from .photos import PhotoDesk
+from .proven import Proven
 from .purchase import Purchase, Terms
 
 
@@ -51,7 +53,9 @@ class LedgerBuyer:
         self._places = Places()
         self._owned = OwnedTasks()
         self._desk = PhotoDesk(options)
+        self._proven = Proven()
         self._run = 0
+        self._digests: Digests | None = None
         self._leftovers: Leftovers | None = None
         self._account: BudgetAccount | None = None
 
@@ -68,6 +72,7 @@ class LedgerBuyer:
     async def _enter(self) -> None:
         if self._options.output is not None:
             self._leftovers = await threads.run(Leftovers, self._options.output)
+        self._digests = self._store.digests if isinstance(self._store, Ledger) else None
         self._run = await self._store.enter(self._name)
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
@@ -89,18 +94,20 @@ class LedgerBuyer:
             await self._close()
 
     async def _close(self) -> None:
+        self._places.close()
         if self._own is not None:
             await self._own.aclose()
 
     async def carry_out(self, item: BatchItem) -> Outcome:
         """Finish one item; errors are raised."""
         check_request(item.request)
-        if self._options.output is not None:
-            self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
+        target = self._target(item)
+        if target is not None:
+            self._places.claim(target, item.request)
         bought: list[Bought] = []
         for take in range(1, self._options.retry_missed + 2):
             try:
-                bought.append(await self._take(item, take))
+                bought.append(await self._take(item, take, target if take == 1 else self._target(item, take)))
             except PhotaError:
                 if take == 1:
                     raise
@@ -109,12 +116,15 @@ class LedgerBuyer:
                 break
         return _outcome(item, bought)
 
-    async def _take(self, item: BatchItem, take: int) -> Bought:
+    def _target(self, item: BatchItem, take: int = 1) -> Path | None:
+        output = self._options.output
+        return None if output is None else target_of(output, item.key, item.request, take)
+
+    async def _take(self, item: BatchItem, take: int, target: Path | None) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        request, output = item.request, self._options.output
-        target = None if output is None else target_of(output, item.key, request, take)
+        request = item.request
         try:
-            photos = await identify_photos(request)
+            photos = await identify_photos(request, self._digests)
         except InputError as error:
             return await self._fetch(item, take, target, error)
         purchase = self._purchase(request, target, photos)
@@ -142,7 +152,7 @@ class LedgerBuyer:
         return await (work() if hooks is None else tell_operation(hooks, operation, mode, work(), summary_of))
 
     def _purchase(self, request: AnyRequest, target: Path | None, photos: Sequence[str] | None) -> Purchase:
-        terms = Terms(self._options, self._store, self._owned, self._account)
+        terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
         return Purchase(terms, request, target, self._desk.photos_of(request, photos))
 
     def _wish(self, item: BatchItem, take: int, purchase: str) -> Wish:

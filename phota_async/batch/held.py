@@ -1,7 +1,8 @@
 """Pictures that are whole and wait for their names, so that naming and recording them is one step."""
 
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,29 +12,46 @@ from ..errors import InputError
 from ..ledger.photos import sha256_of
 from ..ledger.records import File
 from ..media.destination import Destination, Finish
-from ..media.files import MAX_NUMBER, Exists, PartFile
+from ..media.files import MAX_NUMBER, Exists
 from ..media.formats import HEAD, file_name, sniff
 from ..media.sinks import FileSink, HashingFileSink
 from ..results import ImageResult, OutputImage
+from .proven import Proven
 
 READ = 2**20  # bytes read at once
+SMALL = 2**18  # bytes of a picture that may wait in memory for its name: written, it would cost a second hop
+NOT_YET = ""  # the digest of a picture that is held
 
 
 class HeldSink(HashingFileSink):
-    """A file that stays when whoever received it is done, until it is published or dropped."""
+    """A picture that stays when whoever received it is done, until it is published or dropped."""
 
     is_held = False
 
+    async def flush(self, *, everything: bool = False) -> None:
+        """Write what was gathered, unless all of it is little."""
+        if self._part is not None or self._gathered > SMALL:
+            await super().flush(everything=everything)
+
     async def settle(self, exists: Exists) -> Path:
         """Give the file its name, unless the very same lies under it already, and return where it is."""
-        await self.flush(everything=True)
-        assert self._part is not None  # noqa: S101 - flush made it
         target = self._directory / file_name(self.name, sniff(self.head))
-        return await threads.run(self._settle, self._part, target, exists)
+        return await threads.run(self._settle, target, exists)
 
-    def _settle(self, part: PartFile, target: Path, exists: Exists) -> Path:
+    def _rework(self, change: Callable[[bytes], bytes]) -> None:
+        self._write_rest()  # a change that finds no room on the disk must leave the picture that was paid for
+        super()._rework(change)
+
+    def _settle(self, target: Path, exists: Exists) -> Path:
+        self._write_rest()
+        assert self._part is not None  # noqa: S101 - written
         found = None if exists == "replace" else find_same(target, self.size, self.sha256)
-        return found or part.publish(target, exists)
+        return found or self._part.publish(target, exists)
+
+    def _write_rest(self) -> None:
+        if self._gathered or self._part is None:
+            pieces, self._pieces, self._gathered = self._pieces, [], 0
+            self._write(pieces)
 
     def discard(self) -> None:
         """Remove the file, unless it is held."""
@@ -45,17 +63,29 @@ class HeldDestination(Destination):
     """Takes whole pictures and gives them their names when told.
 
     Args:
-        save_to: The first picture's path.
-        operation: The request's operation.
+        directory: Where they go.
+        name: The first picture's.
         exists: What to do when a name is taken: a file of the very same content is ours, from a run that ended
             between naming and recording it.
+        proven: Folders that were found writable a moment ago.
         finish: See `Finish`.
     """
 
-    def __init__(self, save_to: Path, operation: str, exists: Exists, *, finish: Finish | None = None) -> None:
-        super().__init__(save_to, operation, exists, hashed=True, finish=finish)
+    def __init__(
+        self, directory: Path, name: str, exists: Exists, proven: Proven, *, finish: Finish | None = None
+    ) -> None:
+        super().__init__(directory, name, exists, hashed=True, finish=finish)
+        self._proven = proven
         self._sinks: list[HeldSink] = []
         self._held: dict[int, HeldSink] = {}
+
+    async def check(self, count: int, output_format: str) -> None:
+        """Do as `Destination` does, unless this folder just passed with a name as long as these."""
+        last = self.name(count - 1)
+        if self.exists == "number" and self._proven.has(self.directory, last):  # other words are about each name
+            return
+        await super().check(count, output_format)
+        self._proven.add(self.directory, last)
 
     def sink(self, index: int) -> FileSink:
         """Return the sink of picture ``index``."""
@@ -64,7 +94,7 @@ class HeldDestination(Destination):
         return sink
 
     async def publish(self, sink: FileSink, index: int, url: str | None = None) -> OutputImage:
-        """Hold a whole picture; it has no path yet."""
+        """Hold a whole picture; it has neither path nor digest yet."""
         assert isinstance(sink, HeldSink)  # noqa: S101 - `sink` makes no others
         await sink.flush(everything=True)
         if self.finish is not None:
@@ -72,7 +102,7 @@ class HeldDestination(Destination):
         sink.is_held = True
         self._held[index] = sink
         image = OutputImage(url=url, size=sink.size, image_format=sniff(sink.head), place=index)
-        image.sha256 = sink.sha256
+        image.sha256 = NOT_YET
         return image
 
     async def commit(self, result: ImageResult) -> tuple[File, ...]:
@@ -80,7 +110,8 @@ class HeldDestination(Destination):
         files = []
         for index, sink in sorted(self._held.items()):
             path = await sink.settle(self.exists)
-            result.images[index].path = path
+            image = result.images[index]
+            image.path, image.sha256 = path, sink.sha256
             files.append(File(str(path), sink.size, sink.sha256))
         return tuple(files)
 
@@ -96,7 +127,8 @@ def find_same(first: Path, size: int, sha256: str) -> Path | None:
     for number in range(1, MAX_NUMBER):
         path = first if number == 1 else first.with_name(f"{first.stem}-{number}{first.suffix}")
         try:
-            if path.stat().st_size == size and digest_of(path) == sha256:
+            details = path.stat()
+            if stat.S_ISREG(details.st_mode) and details.st_size == size and digest_of(path) == sha256:
                 return path
         except FileNotFoundError:
             return None
@@ -115,12 +147,8 @@ def to_stored(files: Sequence[File], output: Path | None) -> tuple[File, ...]:
     """Return files as the ledger keeps them: relative to the output, so that it can be moved."""
     if output is None:
         return tuple(files)
-    return tuple(
-        replace(file, path=Path(file.path).relative_to(output).as_posix())
-        if Path(file.path).is_relative_to(output)
-        else file
-        for file in files
-    )
+    folder = f"{output}{os.sep}"
+    return tuple(replace(file, path=file.path.removeprefix(folder).replace(os.sep, "/")) for file in files)
 
 
 def from_stored(files: Sequence[File], output: Path | None) -> tuple[File, ...]:

@@ -1,21 +1,26 @@
 """Where an item's pictures go: its key, mirrored below the output directory. Never an original's place."""
 
 import contextlib
+import hashlib
+import ntpath
 import os
 import re
 import unicodedata
 from collections import defaultdict
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Iterator
+from pathlib import Path
 
 from ..errors import InputError
 from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART, translated
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest, images_of
+from .marks import Marks
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))})
 FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 AFTER_STEM = re.compile(r"\d*(-\d*)?(\.[a-z]*)?")
+DIGEST_BYTES = 16
 MAX_NAME = 200  # bytes: room for a number, a suffix and the mark of an unfinished file below the usual 255
 
 
@@ -26,8 +31,9 @@ def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Pat
         InputError: The key is no safe relative path.
     """
     parts = _safe_parts(key)
-    last = PurePosixPath(parts[-1])
-    stem = last.stem if last.suffix.lower() in KNOWN_SUFFIXES else last.name
+    stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 - pathlib takes ten times as long, for each item
+    if suffix.lower() not in KNOWN_SUFFIXES:
+        stem = parts[-1]
     number = 1 if take == 1 else 1 + (take - 1) * request.num_output_images  # behind the pictures of earlier takes
     name = f"{stem}.{request.operation}-{number}"
     if len(name.encode()) > MAX_NAME:
@@ -43,22 +49,32 @@ def existing(target: Path) -> list[Path]:
 
 
 class Places:
-    """The names that this batch's items have taken, on systems that ignore case too."""
+    """The names that this batch's items have taken, on systems that ignore case too.
 
-    def __init__(self) -> None:
-        self._taken: set[int] = set()  # hashes: a million names would weigh as much as the photos' list
+    Args:
+        marks: Remembers them. They are digests of 128 bits: among a million names the odds that two are taken for
+            one are below 10**-26.
+    """
+
+    def __init__(self, marks: Marks | None = None) -> None:
+        self._taken = marks or Marks()
 
     def claim(self, target: Path, request: AnyRequest) -> None:
         """Take a name.
 
         Raises:
             InputError: It is an original's, or another item of this batch has it.
+            DownloadError: There is no room to remember it.
         """
         check_not_original(target, request)
-        mark = hash(unicodedata.normalize("NFC", str(target)).casefold())
-        if mark in self._taken:
+        name = unicodedata.normalize("NFC", str(target)).casefold()
+        digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+        if not self._taken.add(digest):
             raise InputError(f"key: {target} is the place of another item of this batch")
-        self._taken.add(mark)
+
+    def close(self) -> None:
+        """Forget them all; safe to call again."""
+        self._taken.close()
 
 
 class Leftovers:
@@ -69,10 +85,8 @@ class Leftovers:
 
     def __init__(self, output: Path) -> None:
         self._parts: defaultdict[str, list[str]] = defaultdict(list)
-        for folder, _, names in os.walk(output):
-            found = [name for name in names if name.endswith(PART) and name.startswith(".")]
-            if found:
-                self._parts[folder] = found
+        for folder, name in _unfinished(output):
+            self._parts[str(Path(folder))].append(name)  # as targets spell it: sub, not ./sub
 
     def remove(self, target: Path) -> int:
         """Remove those of an item and return how many.
@@ -80,7 +94,7 @@ class Leftovers:
         Args:
             target: The item's first picture, without a suffix.
         """
-        found = self._parts.get(str(target.parent))
+        found = self._parts and self._parts.get(str(target.parent))
         if not found:
             return 0
         stem = target.name.removesuffix("1")
@@ -93,6 +107,19 @@ class Leftovers:
         return len(mine)
 
 
+def _unfinished(output: Path) -> Iterator[tuple[str, str]]:
+    """Yield the folder and the name of each; ``os.walk`` would hold a list of the million files beside them."""
+    folders = [str(output)]
+    while folders:
+        folder = folders.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.name.endswith(PART) and entry.name.startswith("."):
+                    yield folder, entry.name
+
+
 def _is_of(name: str, stem: str, ours: re.Pattern[str]) -> bool:
     """Whether an unfinished file's name is an item's; a long one is cut, before or after the stem's end."""
     is_cut = len(name) == MAX_PART_NAME and name.startswith(stem[:MAX_PART_NAME])
@@ -101,10 +128,13 @@ def _is_of(name: str, stem: str, ours: re.Pattern[str]) -> bool:
 
 def check_not_original(target: Path, request: AnyRequest) -> None:
     """Raise `InputError` when a picture would be written over one of the request's own photos."""
-    numbered = _absolute(target).removesuffix("1")
+    beginning = os.path.normcase(target.name.removesuffix("1"))
     for image in images_of(request):
         if not isinstance(image, (str, os.PathLike)):
             continue
+        if not os.path.normcase(os.path.basename(os.fsdecode(image))).startswith(beginning):  # noqa: PTH119 - a str
+            continue
+        numbered = _absolute(target).removesuffix("1")
         stem, suffix = os.path.splitext(_absolute(image))  # noqa: PTH122 - a str is at hand
         if suffix.lower() in KNOWN_SUFFIXES and stem.startswith(numbered) and stem[len(numbered) :].isdecimal():
             raise InputError(f"key: {target} is the place of an original")
@@ -114,17 +144,19 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.normcase(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - pathlib leaves ".." where it is
 
 
-def _safe_parts(key: object) -> tuple[str, ...]:
+def _safe_parts(key: object) -> list[str]:
     if not isinstance(key, str) or not key.strip():
         raise InputError(
             f"key: expected a non-empty str, got {type(key).__name__ if not isinstance(key, str) else key!r}"
         )
     if not key.isascii() and HALF_CHARACTER.search(key):
         raise InputError("key: expected text, got half a character (a name that is not UTF-8?)")
-    pure = PurePosixPath(key.replace("\\", "/"))
-    if pure.is_absolute() or PureWindowsPath(key).drive or ".." in pure.parts or not pure.parts:
+    path = key.replace("\\", "/")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if path.startswith("/") or ntpath.splitdrive(key)[0] or ".." in parts or not parts:
         raise InputError(f"key: expected a relative path below the output, got {key[:80]!r}")
-    for part in pure.parts:
-        if part.split(".")[0].lower() in RESERVED or FORBIDDEN & set(part) or part != part.rstrip(". "):
+    for part in parts:
+        is_reserved = part.split(".", 1)[0].lower() in RESERVED
+        if is_reserved or not FORBIDDEN.isdisjoint(part) or part != part.rstrip(". "):
             raise InputError(f"key: expected a name that every system can store, got {part[:80]!r}")
-    return pure.parts
+    return parts

@@ -25,8 +25,7 @@ class OwnedTasks:
         task = asyncio.create_task(step)
         self._tasks.add(task)
         task.add_done_callback(self._end)
-        await asyncio.wait((task,))
-        return task.result()
+        return await asyncio.shield(task)
 
     async def aclose(self) -> None:
         """Wait for the steps under way, for as long as the grace lasts, then cancel them."""

@@ -29,7 +29,8 @@ class PlainBuyer:
         """Nothing to prepare."""
 
     async def aclose(self) -> None:
-        """End the processes that prepared photos."""
+        """Forget the names that were taken, and end the processes that prepared photos."""
+        self._places.close()
         await self._desk.aclose()
 
     async def carry_out(self, item: BatchItem) -> Outcome:

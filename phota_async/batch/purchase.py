@@ -41,6 +41,7 @@ from .held import HeldDestination, to_stored
 from .options import Options
 from .owned import OwnedTasks
 from .photos import RequestPhotos
+from .proven import Proven
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Terms(msgspec.Struct, frozen=True):
     store: Store
     owned: OwnedTasks
     account: BudgetAccount | None
+    proven: Proven
 
 
 class Purchase:
@@ -64,7 +66,7 @@ class Purchase:
 
     def __init__(self, terms: Terms, request: AnyRequest, target: Path | None, photos: RequestPhotos) -> None:
         self._options, self._store = terms.options, terms.store
-        self._owned, self._account = terms.owned, terms.account
+        self._owned, self._account, self._proven = terms.owned, terms.account, terms.proven
         self._client = terms.options.client
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
         self.request = request
@@ -222,6 +224,9 @@ class Purchase:
         destination, record, options = self._destination, self._record, self._options
         try:
             files = () if destination is None else await destination.commit(result)
+        except PhotaError as error:
+            error.charged = "unknown"  # whatever it says of names and disks: this one is bought
+            raise
         finally:
             if destination is not None:
                 destination.discard()
@@ -253,8 +258,8 @@ class Purchase:
     def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
-        path = self.target.with_name(self.target.name + ".jpg")
-        return HeldDestination(path, self.request.operation, self._options.exists, finish=self._photos.finish)
+        finish, name = self._photos.finish, f"{self.target.name}.jpg"
+        return HeldDestination(self.target.parent, name, self._options.exists, self._proven, finish=finish)
 
     async def _change(self, change: Change) -> None:
         try:

@@ -1,7 +1,11 @@
 """The durable account of a batch: killed at any instant, it goes on without paying twice."""
 
+from typing import TYPE_CHECKING, Any
+
 from .records import Begun, Change, Done, File, JobFailed, Lost, Record, Refused, State, Store, Submitted, Wish
-from .store import Ledger
+
+if TYPE_CHECKING:
+    from .store import Ledger
 
 __all__ = [
     "Begun",
@@ -18,3 +22,11 @@ __all__ = [
     "Submitted",
     "Wish",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Ledger":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .store import Ledger  # noqa: PLC0415 - it brings SQLite, and batches without a ledger use this package too
+
+    return Ledger

@@ -1,19 +1,37 @@
 """Identify photos by their content: SHA-256 of their bytes, computed in threads and piece by piece."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import threads
 from ..errors import InputError
 from ..media.sources import is_link, raw_pieces
 from ..requests import AnyRequest, images_of
 
+if TYPE_CHECKING:
+    from .digests import Digests, Key
+
+MAX_PATH = 4096  # characters
 QUICK = 64 * 1024  # bytes: hashing them takes 0.1 ms or less, as much as a hop to a thread
 
 
-async def identify_photos(request: AnyRequest) -> tuple[str, ...]:
+class Seen(NamedTuple):
+    """A photo that was looked at."""
+
+    mark: str
+    """What identifies it; ``""`` when it was not read, since its digest may be known."""
+    key: "Key | None" = None
+    """What its file is known by."""
+
+
+async def identify_photos(request: AnyRequest, digests: "Digests | None" = None) -> tuple[str, ...]:
     """Return what identifies each photo of a request: ``sha256:...``, or ``link:...`` with the whole link.
+
+    Args:
+        request: Its photos may be anything that can be sent.
+        digests: Remembers what files of more than 64 KB hash to; ``None`` reads them all.
 
     Raises:
         InputError: A photo cannot be read, or only once.
@@ -23,7 +41,10 @@ async def identify_photos(request: AnyRequest) -> tuple[str, ...]:
         return tuple(f"link:{image}" for image in images)
     if all(isinstance(image, bytes) for image in images) and sum(map(len, images)) <= QUICK:
         return tuple(identify_photo(image) for image in images)
-    return await threads.run(lambda: tuple(identify_photo(image) for image in images))
+    seen = await threads.run(_look_at, images, digests)
+    if digests is None or all(each.mark for each in seen):
+        return tuple(each.mark for each in seen)
+    return tuple(await _complete(images, seen, digests))
 
 
 def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
@@ -32,6 +53,47 @@ def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
     for piece in pieces:
         digest.update(piece)
     return digest.hexdigest()
+
+
+async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Digests") -> list[str]:
+    """Look up the digests that may be known, and read the photos whose are not."""
+    keys = [each.key for each in seen if each.key]
+    known = dict(zip(keys, await digests.find(keys), strict=True))
+    marks = [f"sha256:{digest}" if each.key and (digest := known[each.key]) else each.mark for each in seen]
+    return marks if all(marks) else await threads.run(_fill, images, marks, digests)
+
+
+def _fill(images: Sequence[Any], marks: Sequence[str], digests: "Digests") -> list[str]:
+    return [mark or _read(image, digests) for image, mark in zip(images, marks, strict=True)]
+
+
+def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
+    return [_look(image, digests) for image in images]
+
+
+def _look(image: Any, digests: "Digests | None") -> Seen:
+    """Identify a photo, or say what its file is known by."""
+    key = None if digests is None else _key_of(image, digests)
+    return Seen("", key) if key else Seen(identify_photo(image))
+
+
+def _read(image: Any, digests: "Digests") -> str:
+    """Identify a file, and remember its digest if it stayed as it was while it was read."""
+    before = _key_of(image, digests)
+    mark = identify_photo(image)
+    if before is not None and before == _key_of(image, digests):
+        digests.keep(before, mark.removeprefix("sha256:"))
+    return mark
+
+
+def _key_of(image: Any, digests: "Digests") -> "Key | None":
+    if not isinstance(image, (str, os.PathLike)) or len(os.fspath(image)) > MAX_PATH:  # else it may be a data URI
+        return None
+    try:
+        details = os.stat(image)  # noqa: PTH116 - a str is at hand
+    except (OSError, ValueError):
+        return None  # a link, or no file: whoever reads it knows what to say
+    return digests.key_of(image, details) if details.st_size > QUICK else None
 
 
 def identify_photo(image: Any) -> str:

@@ -15,7 +15,9 @@ _MARKS = ", ".join("?" * len(COLUMNS))
 _decode_files = msgspec.json.Decoder(tuple[File, ...]).decode
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 
-PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608 - names of ours
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("purchase", "copy"))
+PUT = f"""INSERT INTO purchase ({_NAMES}) VALUES ({_MARKS})
+    ON CONFLICT (purchase, copy) DO UPDATE SET {_CHANGES}"""  # noqa: S608 - names of ours
 GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608
 # Among equal purchases the one that was made for this very item comes first.
 FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
@@ -23,7 +25,7 @@ FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY 
 FIND_JOB = f"""SELECT {_NAMES} FROM purchase
     WHERE batch = ? AND state = 'submitted' AND state NOT IN ('done', 'failed')
     AND item = ? AND operation = ? AND take = ? AND run <> ? LIMIT 1"""  # noqa: S608
-LAST_COPY = "SELECT coalesce(max(copy), 0) FROM purchase WHERE purchase = ?"
+LAST = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY copy DESC LIMIT 1"  # noqa: S608
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
 COMMITTED = "SELECT batch, sum(lost + coalesce(cost, reserved, 0)) FROM purchase GROUP BY batch"
@@ -53,9 +55,10 @@ def find_job(connection: sqlite3.Connection, wish: Wish) -> Record | None:
     return None if row is None else _to_record(row)
 
 
-def last_copy(connection: sqlite3.Connection, purchase: str) -> int:
-    """Return the highest number among equal purchases, or 0."""
-    return int(connection.execute(LAST_COPY, (purchase,)).fetchone()[0])
+def last(connection: sqlite3.Connection, purchase: str) -> Record | None:
+    """Return the record with the highest number among equal purchases."""
+    row = connection.execute(LAST, (purchase,)).fetchone()
+    return None if row is None else _to_record(row)
 
 
 def page(connection: sqlite3.Connection, batch: str | None, after: tuple[str, int], count: int) -> list[Record]:

@@ -28,7 +28,27 @@ CREATE = (
 )
 
 Step = Sequence[str]
-STEPS: Sequence[Step] = (CREATE,)
+# Records lie in the order they came, beside an index of their ids: among a million, ids are random places, and each
+# write of a whole record there would touch a page of its own.
+IN_ORDER = (
+    "DROP INDEX open_purchase",
+    "ALTER TABLE purchase RENAME TO unordered",
+    """
+    CREATE TABLE purchase (
+        purchase TEXT NOT NULL, copy INTEGER NOT NULL, batch TEXT NOT NULL, item TEXT NOT NULL,
+        operation TEXT NOT NULL, take INTEGER NOT NULL, mode TEXT NOT NULL, state TEXT NOT NULL,
+        generation INTEGER NOT NULL, run INTEGER NOT NULL, intent_run INTEGER NOT NULL, first_intent_at REAL,
+        reserved INTEGER, cost INTEGER, lost INTEGER NOT NULL, job_id TEXT, files TEXT NOT NULL,
+        counts TEXT NOT NULL, error TEXT,
+        PRIMARY KEY (purchase, copy)
+    )
+    """,
+    "INSERT INTO purchase SELECT * FROM unordered",
+    "DROP TABLE unordered",
+    "CREATE INDEX open_purchase ON purchase (batch, item) WHERE state NOT IN ('done', 'failed')",
+    "CREATE TABLE photo (file TEXT PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID",
+)
+STEPS: Sequence[Step] = (CREATE, IN_ORDER)
 """``STEPS[n]`` makes version n + 1 of version n; version 0 is an empty file. Steps are never changed once released."""
 
 SHARES = frozenset(

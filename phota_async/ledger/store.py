@@ -10,12 +10,14 @@ from .. import threads
 from ..errors import LedgerError
 from ..results import StrPath, to_path
 from . import rows, rules
+from .digests import Digests
 from .lock import OwnerLock
-from .records import Begun, Change, Record, Wish
+from .records import Begun, Change, Record, State, Wish
 from .schema import connect
 from .writer import Writer
 
 PAGE = 500  # records read at once
+MOST_LIVE = 4096  # records under way that are kept in memory
 
 
 class Ledger:
@@ -39,13 +41,15 @@ class Ledger:
         self.clock = clock
         self._lock = OwnerLock(self.path)
         self._writer: Writer | None = None
-        self._committed: dict[str, int] = {}  # belongs to the writer's thread once that runs
+        self._committed: dict[str, int] = {}  # belongs, as the next one, to the writer's thread once that runs
+        self._live: dict[tuple[str, int], Record] = {}  # what is under way, as it is stored: nobody else writes
         self._running: set[str] = set()
 
     async def __aenter__(self) -> Self:
         if self._writer is not None:
             raise LedgerError(f"{self.path}: expected to be entered once, got a second time")
         self._writer = await threads.run(self._open)
+        self._digests = Digests(self._writer, self.clock)
         return self
 
     async def __aexit__(
@@ -112,6 +116,12 @@ class Ledger:
                 return
             after = (found[-1].purchase, found[-1].copy)
 
+    @property
+    def digests(self) -> Digests:
+        """What photos hashed to before; see `Digests`."""
+        self._get_writer()
+        return self._digests
+
     def __repr__(self) -> str:
         return f"<Ledger {self.path} {'closed' if self._writer is None else 'open'}>"
 
@@ -133,12 +143,11 @@ class Ledger:
         return self._writer
 
     def _begin(self, connection: sqlite3.Connection, wish: Wish) -> Begun:
-        record = rows.find(connection, wish.purchase, run=wish.run, item=wish.item)
-        copy = record.copy if record else rows.last_copy(connection, wish.purchase) + 1
+        self._digests.write(connection)
+        record, copy = _find(connection, wish)
         before = record.committed if record else 0
         begun = rules.begin(record, wish, copy=copy, committed=self._committed.get(wish.batch, 0))
-        rows.put(connection, begun.record)
-        self._count(begun.record, before)
+        self._put(connection, begun.record, before)
         return begun
 
     def _take_up(self, connection: sqlite3.Connection, wish: Wish) -> Begun | None:
@@ -150,12 +159,31 @@ class Ledger:
         return begun
 
     def _change(self, connection: sqlite3.Connection, record: Record, change: Change) -> Record:
-        stored = rows.get(connection, record)
+        stored = self._live.get((record.purchase, record.copy)) or rows.get(connection, record)
         changed = rules.apply(stored, change)
-        rows.put(connection, changed)
-        self._count(changed, stored.committed)
+        self._put(connection, changed, stored.committed)
         return changed
 
-    def _count(self, record: Record, before: int) -> None:
-        """Keep the sums; a transaction that fails ends the writer, so they never run ahead of the file."""
+    def _put(self, connection: sqlite3.Connection, record: Record, before: int) -> None:
+        """Write a record, and keep the sums and what is under way in memory.
+
+        A transaction that fails ends the writer, so that memory never runs ahead of the file.
+        """
+        rows.put(connection, record)
         self._committed[record.batch] = self._committed.get(record.batch, 0) + record.committed - before
+        if record.state in (State.INTENT, State.SUBMITTED):
+            if len(self._live) >= MOST_LIVE:  # some items end without a word: what is missing is read again
+                self._live.clear()
+            self._live[record.purchase, record.copy] = record
+        else:
+            self._live.pop((record.purchase, record.copy), None)
+
+
+def _find(connection: sqlite3.Connection, wish: Wish) -> tuple[Record | None, int]:
+    """Return the record that this run has not taken up yet, and the number that a new one would get."""
+    last = rows.last(connection, wish.purchase)
+    if last is None:
+        return None, 1
+    if last.copy == 1:  # the only one
+        return (None if last.run == wish.run else last), 2
+    return rows.find(connection, wish.purchase, run=wish.run, item=wish.item), last.copy + 1

@@ -14,7 +14,7 @@ from ..errors import LedgerError
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
-MAX_GROUP = 1000  # operations of one transaction: bounds how long the first of them waits
+MAX_GROUP = 1000  # operations after which a transaction takes no more: bounds how long the first of them waits
 
 
 class _Job:
@@ -46,7 +46,8 @@ class Writer:
         self._pid = os.getpid()
         self._failure: str | None = None
         self._closed = False
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Job]] = {}  # each loop touches its own
+        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="phota-ledger", daemon=True)
         self._thread.start()
 
@@ -58,7 +59,7 @@ class Writer:
         """
         self._check()
         job = _Job(operation)
-        self._queue.put(job)
+        self._gather(job)
         value: T = await job.future
         return value
 
@@ -68,8 +69,22 @@ class Writer:
             return
         self._closed = True
         if os.getpid() == self._pid:  # a forked child has neither the thread nor a right to the connection
+            for loop in tuple(self._gathered):
+                self._hand_over(loop)
             self._queue.put(None)
             self._thread.join()
+
+    def _gather(self, job: _Job) -> None:
+        """Keep what one turn of the loop brings: the thread is woken, and commits, once for all of it."""
+        gathered = self._gathered.get(job.loop)
+        if gathered is None:
+            gathered = self._gathered[job.loop] = []
+            job.loop.call_soon(self._hand_over, job.loop)
+        gathered.append(job)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        if jobs := self._gathered.pop(loop, None):
+            self._queue.put(jobs)
 
     def _check(self) -> None:
         if os.getpid() != self._pid:
@@ -94,10 +109,10 @@ class Writer:
         group: list[_Job] = []
         try:
             while len(group) < MAX_GROUP:
-                job = self._queue.get(block=not group)
-                if job is None:
+                jobs = self._queue.get(block=not group)
+                if jobs is None:
                     return group, True
-                group.append(job)
+                group += jobs
         except queue.Empty:
             pass
         return group, False

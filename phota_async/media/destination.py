@@ -15,22 +15,25 @@ Finish = Callable[[FileSink, int], Awaitable[None]]
 
 
 class Destination:
-    """A directory and the names in it.
+    """A directory and the names in it: the first picture's, and the others' numbered behind it.
 
-    A directory gets ``edit-1.jpg``, ``edit-2.jpg``, ...; a path gives the name of the first picture, and the
-    others are numbered behind it.
+    Args:
+        directory: Made when it is not there.
+        name: The first picture's; ``edit-1`` becomes ``edit-1.jpg``, ``edit-2.png``, ... as their bytes are.
+        exists: As in `PhotaClient.send`.
+        hashed: Likewise.
+        finish: Finishes each picture before it gets its name.
     """
 
     def __init__(
-        self, save_to: Path, operation: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
+        self, directory: Path, name: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
     ) -> None:
         check_exists(exists)
         self.exists = exists
         self.finish = finish
         self._new_sink = HashingFileSink if hashed else FileSink
-        is_directory = save_to.is_dir() or (not save_to.suffix and not save_to.exists())
-        self.directory = save_to if is_directory else save_to.parent
-        self._name = f"{operation}-1" if is_directory else save_to.name
+        self.directory = directory
+        self._name = name
 
     def name(self, index: int) -> str:
         """Return the name of picture ``index``, counted from 0; its suffix is settled by its bytes."""
@@ -69,9 +72,14 @@ class Destination:
 def make_destination(
     save_to: Path, operation: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
 ) -> Destination:
-    """Look at a path and return the destination it means."""
+    """Look at a path and return the destination it means.
+
+    A directory gets ``edit-1.jpg``, ``edit-2.jpg``, ...; a path gives the name of the first picture.
+    """
     try:
-        return Destination(save_to, operation, exists, hashed=hashed, finish=finish)
+        is_directory = save_to.is_dir() or (not save_to.suffix and not save_to.exists())
+        directory, name = (save_to, f"{operation}-1") if is_directory else (save_to.parent, save_to.name)
+        return Destination(directory, name, exists, hashed=hashed, finish=finish)
     except PhotaError:
         raise
     except (OSError, ValueError) as error:

@@ -109,6 +109,8 @@ class FileSink:
         """Write what was gathered, once it is worth a thread."""
         if self._gathered < BATCH and not everything:
             return
+        if not self._gathered and self._part is not None:  # all of it is written already
+            return
         pieces, self._pieces, self._gathered = self._pieces, [], 0
         await threads.copy(self._write, pieces)
 

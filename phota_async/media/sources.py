@@ -115,6 +115,10 @@ class FileSource:
         for start in range(0, self.size, READ_AHEAD):
             yield self._read(start, min(READ_AHEAD, self.size - start))
 
+    def head(self) -> bytes:
+        """Return the photo's first bytes; blocks."""
+        return self._read(0, min(HEAD, self.size))
+
     def _read(self, offset: int, count: int) -> bytes:
         """Read exactly ``count`` bytes of the file that was measured."""
         try:
@@ -188,7 +192,7 @@ def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
     """
     try:
         place = image.tell() if hasattr(image, "read") else None
-        source, _ = _open(image, name)
+        source = _file(image, name) if _is_path(image) else _open(image, name)[0]
         if place is not None:
             image.seek(place)
     except (OSError, AttributeError):  # a pipe cannot tell where it stands
@@ -208,7 +212,8 @@ def _open(image: Any, name: str) -> tuple[BytesSource | FileSource, bytes]:
     if isinstance(image, str) and image[:5].lower() == "data:":
         return _in_memory(_data_uri(image, name))
     if isinstance(image, (str, os.PathLike)):
-        return _file(image, name)
+        file = _file(image, name)
+        return file, file.head()
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _in_memory(image)
     if hasattr(image, "read"):
@@ -227,12 +232,15 @@ def _in_memory(data: bytes | bytearray | memoryview) -> tuple[BytesSource, bytes
     return source, bytes(memoryview(data)[:HEAD])
 
 
-def _file(image: str | os.PathLike[str], name: str) -> tuple[FileSource, bytes]:
+def _is_path(image: Any) -> bool:
+    return isinstance(image, os.PathLike) or (isinstance(image, str) and image[:5].lower() != "data:")
+
+
+def _file(image: str | os.PathLike[str], name: str) -> FileSource:
     label = label_of(image, name)
     try:
         path = Path(os.fsdecode(image))
         details = path.stat()
-        head = _head_of(path) if stat.S_ISREG(details.st_mode) else b""
     except FileNotFoundError:
         hint = "" if len(os.fspath(image)) < MAX_NAME else "base64 text is not taken as a str: decode it to bytes"
         raise InputError(f"{label}: expected a picture, got no such file").with_context(hint=hint) from None
@@ -241,12 +249,7 @@ def _file(image: str | os.PathLike[str], name: str) -> tuple[FileSource, bytes]:
     if not stat.S_ISREG(details.st_mode):
         what = "a directory" if stat.S_ISDIR(details.st_mode) else "no regular file"
         raise InputError(f"{label}: expected a picture, got {what}")
-    return FileSource(path, label, 0, details), head
-
-
-def _head_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD)
+    return FileSource(path, label, 0, details)
 
 
 def _file_object(file: BinaryIO, name: str) -> tuple[BytesSource | FileSource, bytes]:

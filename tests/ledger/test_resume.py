@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from phota_async import (
     LedgerError,
     PhotaClient,
 )
+from phota_async.batch.held import HeldSink
 from phota_async.batch.purchase import Purchase
+from phota_async.config import Mode
 from phota_async.ledger import Ledger, Record, State
 from phota_async.ledger.writer import Writer
 from phota_async.media.files import PartFile
@@ -422,6 +425,39 @@ async def test_a_full_disk_stops_the_batch_and_loses_nothing(folder: Folder, mon
     assert folder.files == []
     assert {outcome.status for outcome in (await folder.run()).values()} == {"done"}
     assert folder.bought == 9
+
+
+@pytest.mark.parametrize("mode", ["sync", "job"])
+async def test_what_was_paid_for_and_cannot_get_its_name_is_not_bought_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    folder.add("1.png")
+
+    def refuses(*_: object) -> Path:
+        raise InputError("cannot write it: Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HeldSink, "_settle", refuses)
+        first = (await folder.run(mode=mode))["1.png"]
+    assert first.error is not None
+    assert (first.error.charged, first.spent) == ("unknown", None)
+    again = (await folder.run(mode=mode))["1.png"]
+    assert again.status == ("done" if mode == "job" else "unknown")  # a job has it still
+    assert folder.bought == 1
+
+
+@pytest.mark.parametrize("small", [100, 2**18])
+async def test_pictures_are_whole_and_their_digests_true_written_in_one_step_or_two(
+    folder: Folder, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phota_async.batch.held.SMALL", small)
+    folder.add("1.png")
+    outcome = (await folder.run(mode="sync"))["1.png"]
+    [record] = await folder.records()
+    content = outcome.paths[0].read_bytes()
+    assert [(file.size, file.sha256) for file in record.files] == [(len(content), sha256(content).hexdigest())]
+    assert outcome.result.images[0].sha256 == sha256(content).hexdigest()
+    assert folder.files == ["1.enhance-1.jpg"]
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from phota_async import LedgerError
-from phota_async.ledger import Ledger, rows, schema
+from phota_async.ledger import Ledger, Record, State, Wish, rows, schema
 from phota_async.ledger.schema import STEPS, connect, file_system_of, migrate, set_journal
 
 
@@ -16,7 +16,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def test_a_new_file_has_the_newest_version(tmp_path: Path) -> None:
     connection = connect(tmp_path / "ledger.sqlite")
-    assert version_of(connection) == len(STEPS) == 1
+    assert version_of(connection) == len(STEPS) == 2
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     connection.close()
@@ -46,6 +46,23 @@ def test_the_shape_of_version_1_is_pinned(tmp_path: Path) -> None:
         "counts",
         "error",
     ]
+    connection.close()
+
+
+def test_version_2_keeps_every_record_and_remembers_photos(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    old = connect(path, STEPS[:1])
+    for number in range(3):
+        old.execute(f"INSERT INTO purchase VALUES ('p{9 - number}', 1{''.join(f', {field}' for field in range(17))})")
+    before = old.execute("SELECT * FROM purchase ORDER BY purchase").fetchall()
+    old.close()
+    connection = connect(path)
+    assert connection.execute("SELECT * FROM purchase ORDER BY purchase").fetchall() == before
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute("INSERT INTO purchase SELECT * FROM purchase LIMIT 1")
+    assert [row[1] for row in connection.execute("PRAGMA table_info(photo)")] == ["file", "version", "sha256"]
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
+    assert names == {"purchase", "counter", "photo", "open_purchase"}
     connection.close()
 
 
@@ -85,7 +102,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     connection = connect(path)
     migrate(connection, path)
-    assert version_of(connection) == 1
+    assert version_of(connection) == len(STEPS)
     connection.close()
 
 
@@ -93,7 +110,7 @@ def test_an_items_job_is_found_without_reading_everything(tmp_path: Path) -> Non
     connection = connect(tmp_path / "ledger.sqlite")
     plan = connection.execute(f"EXPLAIN QUERY PLAN {rows.FIND_JOB}", ("", "1.jpg", "edit", 1, 2)).fetchall()
     connection.close()
-    assert "USING INDEX open_purchase (batch=? AND state=?)" in plan[0][-1]
+    assert "USING INDEX open_purchase (batch=? AND item=?)" in plan[0][-1]
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:
@@ -106,7 +123,24 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     assert sqlite3.connect(path).execute("SELECT count(*) FROM note").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough " * 200, b"\x00" * 5000])
+CONTENTS = [b"no database at all, but long enough " * 200, b"\x00" * 5000]
+
+
+async def test_what_an_older_client_bought_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    connect(path, STEPS[:1]).close()
+    record = Record(purchase="p", state=State.SUBMITTED, job_id="job-1", run=1, first_intent_at=1.5, reserved=7)
+    with sqlite3.connect(path) as connection:
+        rows.put(connection, record)
+    connection.close()
+    async with Ledger(path) as ledger:
+        assert [each async for each in ledger.records()] == [record]
+        begun = await ledger.begin(Wish(purchase="p", run=2))
+        assert (begun.action, begun.record.job_id) == ("poll", "job-1")
+        assert await ledger.committed("") == 7
+
+
+@pytest.mark.parametrize("content", CONTENTS)
 async def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)

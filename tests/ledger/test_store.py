@@ -157,3 +157,61 @@ async def test_nothing_private_is_in_the_file(tmp_path: Path) -> None:
     text = path.read_bytes()
     assert b"prompt" not in text
     assert b"http" not in text
+
+
+async def test_what_one_turn_of_the_loop_brings_is_written_at_once(
+    store: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, groups = await enter(store), list[int]()
+    real = Writer._commit
+
+    def noted(writer: Writer, group: list[Any]) -> None:
+        groups.append(len(group))
+        real(writer, group)
+
+    monkeypatch.setattr(Writer, "_commit", noted)
+    await asyncio.gather(*(begin(store, run, f"p{number}") for number in range(100)))
+    assert groups == [100]
+
+
+async def test_closing_writes_what_was_just_handed_in(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    async with ledger:
+        run = await enter(ledger)
+        tasks = [asyncio.create_task(begin(ledger, run, f"p{number}")) for number in range(3)]
+        await asyncio.sleep(0)  # they run until they wait; their turn of the loop is not over yet
+        ledger.close()
+    assert [begun.action for begun in await asyncio.gather(*tasks)] == ["buy"] * 3
+
+
+async def test_a_stale_record_changes_what_is_stored_and_nothing_else(tmp_path: Path) -> None:
+    """Whether the ledger has it in memory or has to read it."""
+    path = tmp_path / "ledger.sqlite"
+    async with Ledger(path) as ledger:
+        first = (await begin(ledger, await enter(ledger), price=100)).record
+        await ledger.change(first, Submitted("job-1"))
+        assert (await ledger.change(first, Done((FILE,), 70, {}))).job_id == "job-1"
+        assert (await ledger.change(first, Submitted("job-2"))).job_id == "job-1"
+        assert await ledger.committed("") == 70
+    async with Ledger(path) as ledger:
+        assert (await ledger.change(first, Submitted("job-3"))).state is State.DONE
+
+
+async def test_what_is_under_way_takes_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.ledger.store.MOST_LIVE", 5)
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        run = await enter(ledger)
+        records = [(await begin(ledger, run, f"p{number}")).record for number in range(17)]
+        assert len(ledger._live) <= 5
+        for record in records:
+            await ledger.change(record, Submitted(f"job-{record.purchase}"))
+            done = await ledger.change(record, Done((FILE,), 1, {}))
+            assert (done.job_id, done.state) == (f"job-{record.purchase}", State.DONE)
+        assert ledger._live == {}
+
+
+async def test_copies_are_numbered_on(store: Ledger) -> None:
+    for _ in range(2):
+        run = await enter(store)
+        assert [(await begin(store, run)).record.copy for _ in range(4)] == [1, 2, 3, 4]
+    assert [record.copy async for record in store.records()] == [1, 2, 3, 4]

@@ -1,0 +1,124 @@
+"""What does a batch add to the calls it makes? ``python -m benchmarks.overhead [--items N] [--rounds N]``.
+
+A `Batch` with a ledger carries out items, and the bare client makes the same calls, so many at once, in the same
+process and in turn. The server is another process that answers at once with a small picture. What counts is the
+CPU time of all threads of this process: reading a small photo, sending it, writing what comes back to a file.
+"""
+
+import argparse
+import asyncio
+import gc
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Literal, NamedTuple
+
+from phota_async import Batch, BatchItem, EnhanceRequest, Limiter, PhotaClient
+
+from .__main__ import SHARED_MEMORY
+from .bodies import KB, picture
+from .runner import running_server
+
+AT_ONCE = 256
+BODY, PHOTO = "1x32k", 32 * KB  # what comes back, and what is sent
+MOST = 1.5  # times the bare calls' CPU
+Mode = Literal["sync", "job"]
+MODES: tuple[Mode, ...] = ("sync", "job")
+
+
+class Setup(NamedTuple):
+    """What a run is given."""
+
+    client: PhotaClient
+    mode: Mode
+    number: int
+    photo: Path
+    output: Path
+
+    def items(self) -> Iterator[BatchItem]:
+        """The same photo each time, but never the same purchase."""
+        requests = (EnhanceRequest(image=self.photo, prompt=f"brighter, {number}") for number in range(self.number))
+        return (BatchItem(str(number), request) for number, request in enumerate(requests))
+
+
+Run = Callable[[Setup], Awaitable[None]]
+
+
+async def bare(setup: Setup) -> None:
+    """Make the calls, and nothing else."""
+    client, todo = setup.client, setup.items()
+
+    async def work() -> None:
+        for item in todo:
+            save_to = setup.output / f"{item.key}.enhance-1.jpg"
+            if setup.mode == "sync":
+                await client.send(item.request, mode="sync", save_to=save_to)
+            else:
+                await client.jobs.wait(await client.jobs.submit(item.request), save_to=save_to)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(work())
+
+
+async def batch(setup: Setup) -> None:
+    """Let a batch make them, every step in its ledger."""
+    made = Batch(
+        setup.client, setup.items(), max_concurrency=AT_ONCE, mode=setup.mode, output=setup.output, ledger=True
+    )
+    async with made as outcomes:
+        done = [outcome.status async for outcome in outcomes].count("done")
+    if done != setup.number:
+        raise AssertionError(f"expected {setup.number} items done, got {done}: {made!r}")
+
+
+CONTENDERS: dict[str, Run] = {"bare calls": bare, "batch with a ledger": batch}
+
+
+async def measure(run: Run, origin: str, mode: Mode, count: int) -> float:
+    """Return the seconds of CPU for an item."""
+    base_url = f"{origin}/{'phota' if mode == 'sync' else 'job'}/{BODY}"
+    where = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=where, prefix="phota-benchmark-") as name:
+        photo = Path(name, "photo.jpg")
+        photo.write_bytes(picture(PHOTO))
+        async with PhotaClient("key", base_url, limiter=Limiter(AT_ONCE)) as client:
+            await run(Setup(client, mode, AT_ONCE, photo, Path(name, "warm")))
+            gc.collect()
+            begun = time.process_time()
+            await run(Setup(client, mode, count, photo, Path(name, "out")))
+            return (time.process_time() - begun) / count
+
+
+def compare(origin: str, mode: Mode, count: int, rounds: int) -> float:
+    """Print a line for each contender and return what the batch costs beside the bare calls."""
+    taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for number in range(rounds):
+        for name in sorted(CONTENDERS, reverse=bool(number % 2)):
+            taken[name].append(asyncio.run(measure(CONTENDERS[name], origin, mode, count)))
+    bare_name, batch_name = CONTENDERS
+    ratio = median(one / other for one, other in zip(taken[batch_name], taken[bare_name], strict=True))
+    for name, times in taken.items():
+        beside = f"{ratio:.2f}" if name == batch_name else "1.00"
+        print(f"{mode:<6}{name:<22}{median(times) * 1e6:>12.0f}{beside:>12}", flush=True)
+    return ratio
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks.overhead")
+    parser.add_argument("--items", type=int, default=2000, help="of each run (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
+    chosen = parser.parse_args()
+    print(f"{'mode':<6}{f'{AT_ONCE} at once':<22}{'us an item':>12}{'x bare':>12}")
+    with tempfile.TemporaryDirectory() as directory, running_server(Path(directory)) as server:
+        ratios = [compare(server.plain, mode, chosen.items, chosen.rounds) for mode in chosen.modes]
+    print(f"at most {MOST} times the bare calls: {'ok' if max(ratios) <= MOST else 'MISSED'}")
+    return int(max(ratios) > MOST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
