@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from phota_async import Batch, BatchItem, EnhanceRequest, Limiter, PhotaClient
 
@@ -65,10 +65,10 @@ async def bare(setup: Setup) -> None:
 
 
 async def batch(setup: Setup) -> None:
-    """Let a batch make them, every step in its ledger."""
-    made = Batch(
-        setup.client, setup.items(), max_concurrency=AT_ONCE, mode=setup.mode, output=setup.output, ledger=True
-    )
+    """Let a batch make them, every step in its ledger; photos go and come as they are, as in the bare calls."""
+    as_they_are = {"prepare": False, "metadata": "none", "mark": False}
+    how: dict[str, Any] = {"max_concurrency": AT_ONCE, "mode": setup.mode, "ledger": True, **as_they_are}
+    made = Batch(setup.client, setup.items(), output=setup.output, **how)
     async with made as outcomes:
         done = [outcome.status async for outcome in outcomes].count("done")
     if done != setup.number:
