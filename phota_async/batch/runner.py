@@ -1,11 +1,10 @@
 """The batch: workers that pull items, and a reader that gets outcomes as they finish."""
 
-import asyncio
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
@@ -28,6 +27,7 @@ from .budget import Budget
 from .gate import Gate
 from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
 from .options import Options
+from .outbox import OrderedOutbox, Outbox
 from .plain import PlainBuyer
 from .puller import Items, Puller
 
@@ -71,6 +71,8 @@ class Batch:
         retry_missed: How often to ask again when a named profile was not recognised; each is billed.
         exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again. With a
             ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
+        ordered: Whether outcomes come in the items' order. At most twice ``max_concurrency`` of them wait behind
+            an item that takes long; then no further one is begun until it is done.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Batch:
         budget: Budget | None = None,
         retry_missed: int = 0,
         exists: Exists = "error",
+        ordered: bool = False,
     ) -> None:
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
             raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
@@ -111,9 +114,10 @@ class Batch:
         self._resend_unknown = resend_unknown
         self._counts: Counter[OutcomeStatus] = Counter()
         self._spent = Decimal(0)
+        self._pulled = 0
         self._running = 0
         self._stopped: PhotaError | None = None
-        self._outcomes: deque[Outcome] = deque()
+        self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, max_concurrency)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
 
@@ -121,10 +125,6 @@ class Batch:
         if self._group is not None:
             raise InputError("batch: expected to be entered once, got a second time")
         self._puller = Puller(self._items)
-        self._changed = asyncio.Event()
-        self._blocked: deque[asyncio.Future[None]] = deque()
-        self._is_waking = False
-        self._workers = self._max_concurrency
         self._buyer = self._make_buyer()
         await self._buyer.open()
         self._gate = Gate(self._max_concurrency)
@@ -132,7 +132,7 @@ class Batch:
         self._group = await anyio.create_task_group().__aenter__()
         for _ in range(self._max_concurrency):
             self._group.start_soon(self._work)
-        return _Outcomes(self)
+        return self._outbox
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -151,7 +151,7 @@ class Batch:
         return BatchStatistics(
             running=self._running,
             limit=self._gate.limit if self._group else self._max_concurrency,
-            waiting=len(self._outcomes),
+            waiting=len(self._outbox),
             done=self._counts["done"],
             failed=self._counts["failed"],
             skipped=self._counts["skipped"],
@@ -176,32 +176,29 @@ class Batch:
         """Pull and finish items until there are none, or there is a reason to stop."""
         try:
             while self._stopped is None:
-                outcome = await self._carry_out_next()
+                number, outcome = await self._carry_out_next()
                 if outcome is None:
                     return
                 self._counts[outcome.status] += 1
                 if outcome.spent:
                     self._spent += outcome.spent
-                if len(self._outcomes) >= self._max_concurrency:
-                    await self._until_read()
-                self._outcomes.append(outcome)
-                self._changed.set()
-                self._wake()
+                await self._outbox.put(number, outcome)
         finally:
-            self._workers -= 1
-            self._changed.set()
+            self._outbox.leave()
 
-    async def _carry_out_next(self) -> Outcome | None:
+    async def _carry_out_next(self) -> tuple[int, Outcome | None]:
         """Pull one item once the gate admits it, and finish it; ``None`` when there are no more."""
         # Where nothing waits, nothing is awaited: a coroutine for each step would double an item's cost.
-        mark, outcome = self._gate.enter_nowait() or await self._gate.enter(), None
+        mark, number, outcome = self._gate.enter_nowait() or await self._gate.enter(), 0, None
         try:
             item = self._next_plain_item() if self._puller.is_plain else await self._next_item()
             if item is not None:
+                number = self._pulled
+                self._pulled += 1
                 outcome = await self._finish(item)
         finally:
             self._gate.leave(mark, well=outcome is not None and outcome.status == "done")
-        return outcome
+        return number, outcome
 
     def _next_plain_item(self) -> BatchItem | None:
         if self._stopped is not None:  # while this worker waited at the gate
@@ -240,44 +237,3 @@ class Batch:
             self._stopped = error
         unknown = error.charged == "unknown"
         return outcome_of(item, "failed", error=error, spent=None if unknown else Decimal(0))
-
-    async def _until_read(self) -> None:
-        """Wait while the reader has plenty. Workers are woken one by one: all at once, most would wait again."""
-        waiter: asyncio.Future[None] | None = None
-        while len(self._outcomes) >= self._max_concurrency:
-            join = self._blocked.append if waiter is None else self._blocked.appendleft  # who waited stays first
-            waiter = asyncio.get_running_loop().create_future()
-            join(waiter)
-            await waiter
-            self._is_waking = False
-
-    def _wake(self) -> None:
-        """Let the next worker go on if there is room and none is about to."""
-        if self._blocked and not self._is_waking and len(self._outcomes) < self._max_concurrency:
-            waiter = self._blocked.popleft()
-            if not waiter.done():  # as it is when the batch was left
-                self._is_waking = True
-                waiter.set_result(None)
-
-    async def _next_outcome(self) -> Outcome:
-        while not self._outcomes:
-            if not self._workers:
-                raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
-        outcome = self._outcomes.popleft()
-        self._wake()
-        return outcome
-
-
-class _Outcomes:
-    """The reader's end of a batch."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Coroutine[None, None, Outcome]:
-        return self._batch._next_outcome()  # noqa: SLF001 - one class in two
