@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from ..errors import BudgetExceededError, ConfigError
-from ..pricing import PUBLISHED, PriceTable, estimate, spent
+from ..pricing import PUBLISHED, PriceTable, estimate, names_subjects, spent
 from ..requests import AnyRequest
 from ..results import ImageResult
 
@@ -119,5 +119,13 @@ class BudgetAccount:
 
 
 def cost_of(request: AnyRequest, result: ImageResult, prices: PriceTable) -> Decimal | None:
-    """Return what a result cost by the table, or ``None`` where no price is known."""
-    return spent(request, result.known_subjects.counts, len(result.images), prices)
+    """Return what a result cost by the table.
+
+    ``None`` where no price is known, or where the price depends on who was recognised and the service did not tell.
+    """
+    known, images = result.known_subjects, len(result.images)
+    cost = spent(request, known.counts, images, prices)
+    if known.is_told or not names_subjects(request):
+        return cost
+    dearest = spent(request, {"anybody": images}, images, prices)
+    return cost if cost == dearest else None

@@ -38,9 +38,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     expected: tuple[str, ...] = ()
     """Profile ids that the request named."""
     missing: tuple[str, ...] = ()
-    """Those of them that were not recognised."""
+    """Those of them that were not recognised. Nobody where the service did not tell who was: see
+    ``result.known_subjects.is_told``."""
     spent: Decimal | None = Decimal(0)
-    """US dollars by the price table; ``None`` where no price is known or the charge is not."""
+    """US dollars by the price table; ``None`` where no price is known, the charge is not, or the service did not
+    tell who was recognised and the price depends on it."""
 
     def __repr__(self) -> str:
         return f"<Outcome {self.key} {self.status}>"

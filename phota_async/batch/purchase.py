@@ -212,7 +212,7 @@ class Purchase:
             Done(
                 files=to_stored(files, options.output),
                 cost=record.cost if is_paid else to_micros(cost),
-                counts=result.known_subjects.counts,
+                counts=result.known_subjects.counts if result.known_subjects.is_told else None,
             )
         )
         self._bought = Bought(result=result, cost=Decimal(0) if is_paid else cost)

@@ -68,7 +68,8 @@ class Batch:
         name: The batch's name in the ledger: the same item in two batches is bought twice.
         resend_unknown: Whether to buy anew what may have been bought already; the service may charge it twice.
         budget: A spending cap; with a ledger over all runs of the batch.
-        retry_missed: How often to ask again when a named profile was not recognised; each is billed.
+        retry_missed: How often to ask again when a named profile was not recognised; each is billed. Where the
+            service did not tell who was recognised, nothing is asked again.
         exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again. With a
             ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
         ordered: Whether outcomes come in the items' order. At most twice ``max_concurrency`` of them wait behind

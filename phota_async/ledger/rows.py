@@ -13,7 +13,7 @@ FILES, COUNTS, STATE = (COLUMNS.index(name) for name in ("files", "counts", "sta
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * len(COLUMNS))
 _decode_files = msgspec.json.Decoder(tuple[File, ...]).decode
-_decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+_decode_counts = msgspec.json.Decoder(dict[str, int] | None).decode
 
 PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608 - names of ours
 GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608

@@ -27,8 +27,10 @@ CREATE = (
     "INSERT INTO counter VALUES ('run', 0)",
 )
 
+COUNTS_MAY_BE_NULL: tuple[str, ...] = ()  # nothing to change, but an older client could not read it
+
 Step = Sequence[str]
-STEPS: Sequence[Step] = (CREATE,)
+STEPS: Sequence[Step] = (CREATE, COUNTS_MAY_BE_NULL)
 """``STEPS[n]`` makes version n + 1 of version n; version 0 is an empty file. Steps are never changed once released."""
 
 SHARES = frozenset(

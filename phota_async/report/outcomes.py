@@ -19,6 +19,7 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         seconds: From the item's start to its end, where somebody measured it.
     """
     result = outcome.result
+    is_told = result is None or result.known_subjects.is_told
     kept = [image.data for image in result.images if image.data] if result and not outcome.paths else []
     return SheetRow(
         key=outcome.key,
@@ -27,7 +28,7 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         prompt=outcome.request.prompt or "",
         sources=tuple(_photo(image) for image in images_of(outcome.request)),
         results=(*outcome.paths, *kept),
-        expected=outcome.expected,
+        expected=outcome.expected if is_told else (),  # nobody knows whether they are in it
         found=result.known_subjects.counts if result else {},
         price_low=outcome.spent,
         price_high=outcome.spent,

@@ -280,6 +280,32 @@ async def test_asking_again_has_an_end(listen: Listen, connect: Connect) -> None
     assert len(peer.posts) == 3
 
 
+@pytest.mark.parametrize("told", [None, {}, {"counts": None}])
+async def test_nobody_is_asked_for_again_when_the_service_told_nothing(
+    listen: Listen, connect: Connect, told: Any
+) -> None:
+    """The picture may show everybody: it is not bought again, and what it cost is not known."""
+    peer = await listen(answer(200, image_answer(PHOTO, known_subjects=told)))
+    budget = Budget(20, prices=PRICES)
+
+    found = await run(connect(peer), [BatchItem("1", PORTRAIT)], mode="sync", retry_missed=5, budget=budget)
+
+    assert (found["1"].status, found["1"].missing, found["1"].spent) == ("done", (), None)
+    assert found["1"].result
+    assert not found["1"].result.known_subjects.is_told
+    assert (len(peer.posts), budget.spent, budget.reserved) == (1, Decimal("1.50"), Decimal(0))
+
+
+async def test_what_it_cost_is_known_where_nobody_was_named(listen: Listen, connect: Connect) -> None:
+    peer = await listen(answer(200, image_answer(PHOTO, known_subjects=None)))
+    flat = PriceTable(date="2026-11-21", images={"edit": Price(Decimal(1), Decimal(1))}, training={})
+
+    plain = await run(connect(peer), [BatchItem("1", SEA)], mode="sync", budget=Budget(20, prices=PRICES))
+    named = await run(connect(peer), [BatchItem("1", PORTRAIT)], mode="sync", budget=Budget(20, prices=flat))
+
+    assert plain["1"].spent == named["1"].spent == Decimal(1)
+
+
 async def test_nobody_is_asked_for_again_by_default(listen: Listen, connect: Connect) -> None:
     peer = await listen(*portraits({}))
 

@@ -27,6 +27,7 @@ from phota_async.ledger import Ledger, Record, State
 from phota_async.ledger.writer import Writer
 from phota_async.media.files import PartFile
 from phota_async.sandbox import Sandbox
+from phota_async.sandbox.shapes import Shape
 
 Run = Callable[..., Any]
 LOST = "reset after the charge"
@@ -350,6 +351,22 @@ async def test_takes_are_purchases_of_their_own(folder: Folder) -> None:
     assert [path.name for path in first.paths] == ["1.enhance-1.jpg", "1.enhance-2.jpg"]
     assert (again.status, again.paths, again.missing) == ("skipped", first.paths, ())
     assert folder.bought == 2
+
+
+@pytest.mark.parametrize("presence", ["null", "missing"])
+async def test_nobody_is_asked_for_again_when_the_service_told_nothing(folder: Folder, presence: Any) -> None:
+    """Nor when the ledger is asked later: it knows that nothing was told."""
+    folder.sandbox.add_profile("anna")
+    folder.sandbox.shape = Shape(known_subjects=presence)
+    items = [BatchItem("1.png", EnhanceRequest(image=folder.add("1.png"), profile_ids=("anna",)))]
+    first = (await folder.run(items=items, retry_missed=2, budget=Budget(usd=1)))["1.png"]
+    again = (await folder.run(items=items, retry_missed=2, budget=(budget := Budget(usd=1))))["1.png"]
+    assert (first.status, first.missing, first.spent) == ("done", (), None)
+    assert (again.status, again.missing, again.paths) == ("skipped", (), first.paths)
+    assert not again.result.known_subjects.is_told
+    assert [record.counts for record in await folder.records()] == [None]
+    assert budget.spent == Decimal("0.15")  # it may have cost that
+    assert folder.bought == 1
 
 
 async def test_results_in_memory_come_from_the_job_again(folder: Folder) -> None:
