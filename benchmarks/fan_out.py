@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from phota_async import Batch, BatchItem, EnhanceRequest, ImageResult, Outcome, PhotaClient
+from phota_async.batch.parts import Part
 
 from .measure import Run, Work
 from .scenario import OURS, Case, Scenario, Setup, Target, typical
@@ -92,7 +93,9 @@ class IdleBuyer:
 
     async def aclose(self) -> None: ...
 
-    async def carry_out(self, item: BatchItem) -> Outcome:  # noqa: ARG002 - it is always the same
+    def admit(self, item: BatchItem) -> None: ...
+
+    async def carry_out(self, part: Part) -> Outcome:  # noqa: ARG002 - it is always the same
         return OUTCOME
 
 

@@ -22,6 +22,7 @@ from .items import BatchItem, Outcome, outcome_of
 from .names import Leftovers, Places, target_of
 from .options import Options
 from .owned import OwnedTasks
+from .parts import Part
 from .purchase import Purchase, Terms
 
 
@@ -80,29 +81,33 @@ class LedgerBuyer:
         if self._own is not None:
             await self._own.aclose()
 
-    async def carry_out(self, item: BatchItem) -> Outcome:
-        """Finish one item; errors are raised."""
+    def admit(self, item: BatchItem) -> None:
+        """Check an item and take its name."""
         check_request(item.request)
         if self._options.output is not None:
             self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
+
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
         bought: list[Bought] = []
         for take in range(1, self._options.retry_missed + 2):
             try:
-                bought.append(await self._take(item, take))
+                bought.append(await self._take(part, take))
             except PhotaError:
                 if take == 1:
                     raise
                 break  # what was bought before stays the item's result
             if not bought[-1].result.missing():
                 break
-        return _outcome(item, bought)
+        return _outcome(part.item, bought)
 
-    async def _take(self, item: BatchItem, take: int) -> Bought:
+    async def _take(self, part: Part, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        target = None if self._options.output is None else target_of(self._options.output, item.key, item.request, take)
+        item, output = part.item, self._options.output
+        target = None if output is None else part.target(output, take)
         photos = await identify_photos(item.request)
         wish = Wish(
-            purchase=purchase_of(item.request, photos, batch=self._name, take=take),
+            purchase=purchase_of(item.request, photos, batch=self._name, take=take, variation=part.variation),
             batch=self._name,
             item=item.key,
             operation=item.request.operation,

@@ -43,6 +43,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     spent: Decimal | None = Decimal(0)
     """US dollars by the price table; ``None`` where no price is known, the charge is not, or the service did not
     tell who was recognised and the price depends on it."""
+    variations: "tuple[Outcome, ...]" = ()
+    """How each variation ended, in their order, where they were sent as requests of one picture each. The status
+    and the error are then the worst of theirs, ``result`` has all pictures that were bought, and ``missing`` names
+    whoever was not recognised in any one of them."""
 
     def __repr__(self) -> str:
         return f"<Outcome {self.key} {self.status}>"
@@ -52,7 +56,7 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """A batch's counters."""
 
     running: int
-    """Items begun and not final."""
+    """Items begun and not final; an item that is sent as several requests counts with those under way."""
     limit: int
     """Items that may run at once now, as the service was found to take them."""
     waiting: int

@@ -33,13 +33,20 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._finished)
 
-    async def put(self, number: int, outcome: Outcome) -> None:  # noqa: ARG002 - `OrderedOutbox` asks for it
-        """Bring the outcome of item ``number``, counted from 0."""
-        if self._is_full():
-            await self._until_read()
+    def put_nowait(self, number: int, outcome: Outcome) -> bool:  # noqa: ARG002 - `OrderedOutbox` asks for it
+        """Bring an outcome as `put` does, if that needs no waiting; says whether it did."""
+        if len(self._finished) >= self._most:
+            return False
         self._finished.append(outcome)
         self._changed.set()
-        self._wake()
+        if self._blocked:
+            self._wake()
+        return True
+
+    async def put(self, number: int, outcome: Outcome) -> None:
+        """Bring the outcome of item ``number``, counted from 0, and wait while there is no room for more."""
+        while not self.put_nowait(number, outcome):
+            await self._until_read()
 
     def leave(self) -> None:
         """Bring no more: the worker is at its end."""
@@ -104,13 +111,21 @@ class OrderedOutbox(Outbox):
     def __len__(self) -> int:
         return len(self._early)
 
-    async def put(self, number: int, outcome: Outcome) -> None:
-        """Bring the outcome of item ``number``, counted from 0."""
+    def put_nowait(self, number: int, outcome: Outcome) -> bool:
+        """Bring an outcome as `put` does, if that needs no waiting; says whether it did."""
+        if len(self._early) >= self._most:
+            return False
         self._early[number] = outcome
         self._changed.set()
-        if self._is_full():
+        return True
+
+    async def put(self, number: int, outcome: Outcome) -> None:
+        """Bring the outcome of item ``number``, counted from 0, and wait while too many lie here."""
+        self._early[number] = outcome
+        self._changed.set()
+        while self._is_full():
             await self._until_read()
-            self._wake()
+        self._wake()
 
     def _take(self) -> Outcome | None:
         outcome = self._early.pop(self._turn, None)

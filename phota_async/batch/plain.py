@@ -10,6 +10,7 @@ from .budget import cost_of
 from .items import BatchItem, Outcome, outcome_of
 from .names import Places, existing, target_of
 from .options import Options
+from .parts import Part
 
 
 class PlainBuyer:
@@ -29,24 +30,25 @@ class PlainBuyer:
     async def aclose(self) -> None:
         """Nothing to end."""
 
-    async def carry_out(self, item: BatchItem) -> Outcome:
-        """Finish one item; errors are raised."""
+    def admit(self, item: BatchItem) -> None:
+        """Check an item and take its name: what lies there later may be another item's, of this very run."""
         check_request(item.request)
-        output = self._options.output
-        if output is not None:
-            target = target_of(output, item.key, item.request)
-            self._places.claim(target, item.request)  # first: what lies there may be another item's, of this very run
-            found = existing(target) if self._options.exists == "error" else []
-            if found:
-                return outcome_of(item, "skipped", paths=tuple(found))
-        return await self._take_all(item)
+        if self._options.output is not None:
+            self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
 
-    async def _take_all(self, item: BatchItem) -> Outcome:
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
+        output = self._options.output
+        if output is not None and self._options.exists == "error" and (found := existing(part.target(output))):
+            return outcome_of(part.item, "skipped", paths=tuple(found))
+        return await self._take_all(part)
+
+    async def _take_all(self, part: Part) -> Outcome:
         """Ask until everybody was recognised, or as often as allowed."""
-        output, paths = self._options.output, list[Path]()
+        item, output, paths = part.item, self._options.output, list[Path]()
         spent: Decimal | None = Decimal(0)
         for take in range(1, self._options.retry_missed + 2):
-            where = None if output is None else target_of(output, item.key, item.request, take)
+            where = None if output is None else part.target(output, take)
             try:
                 result, cost = await self._buy(item, where)
             except PhotaError as error:

@@ -24,12 +24,14 @@ from ..errors import (
 from ..media.files import Exists
 from ..results import StrPath, to_path
 from .budget import Budget
+from .feed import Feed
 from .gate import Gate
 from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
 from .options import Options
 from .outbox import OrderedOutbox, Outbox
+from .parts import Part
 from .plain import PlainBuyer
-from .puller import Items, Puller
+from .puller import Items
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
@@ -91,6 +93,7 @@ class Batch:
         retry_missed: int = 0,
         exists: Exists = "error",
         ordered: bool = False,
+        one_request: bool = False,
     ) -> None:
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
             raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
@@ -112,10 +115,10 @@ class Batch:
         self._max_concurrency = max_concurrency
         self._ledger = ledger
         self._name = name
+        self._one_request = one_request
         self._resend_unknown = resend_unknown
         self._counts: Counter[OutcomeStatus] = Counter()
         self._spent = Decimal(0)
-        self._pulled = 0
         self._running = 0
         self._stopped: PhotaError | None = None
         self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, max_concurrency)
@@ -125,8 +128,8 @@ class Batch:
     async def __aenter__(self) -> AsyncIterator[Outcome]:
         if self._group is not None:
             raise InputError("batch: expected to be entered once, got a second time")
-        self._puller = Puller(self._items)
         self._buyer = self._make_buyer()
+        self._feed = Feed(self._items, self._buyer.admit, one_request=self._one_request)
         await self._buyer.open()
         self._gate = Gate(self._max_concurrency)
         self._refusals.append(self._gate.refused)
@@ -174,60 +177,68 @@ class Batch:
         return LedgerBuyer(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
 
     async def _work(self) -> None:
-        """Pull and finish items until there are none, or there is a reason to stop."""
+        """Pull and finish parts until there are none, or there is a reason to begin no further item."""
         try:
-            while self._stopped is None:
-                number, outcome = await self._carry_out_next()
-                if outcome is None:
-                    return
-                self._counts[outcome.status] += 1
-                if outcome.spent:
-                    self._spent += outcome.spent
-                await self._outbox.put(number, outcome)
+            while await self._carry_out_next():
+                pass
         finally:
             self._outbox.leave()
 
-    async def _carry_out_next(self) -> tuple[int, Outcome | None]:
-        """Pull one item once the gate admits it, and finish it; ``None`` when there are no more."""
+    async def _carry_out_next(self) -> bool:
+        """Pull one part once the gate admits it, and finish it; says whether there was one."""
         # Where nothing waits, nothing is awaited: a coroutine for each step would double an item's cost.
-        mark, number, outcome = self._gate.enter_nowait() or await self._gate.enter(), 0, None
+        mark, end = self._gate.enter_nowait() or await self._gate.enter(), None
         try:
-            item = self._next_plain_item() if self._puller.is_plain else await self._next_item()
-            if item is not None:
-                number = self._pulled
-                self._pulled += 1
-                outcome = await self._finish(item)
+            part = self._next_nowait() if self._feed.is_plain else await self._next()
+            if part is None:
+                return False
+            end = await self._finish(part)
         finally:
-            self._gate.leave(mark, well=outcome is not None and outcome.status == "done")
-        return number, outcome
+            self._gate.leave(mark, well=end is not None and end.status == "done")
+        outcome = self._joined(part, end)
+        if outcome is not None and not self._outbox.put_nowait(part.number, outcome):
+            await self._outbox.put(part.number, outcome)
+        return True
 
-    def _next_plain_item(self) -> BatchItem | None:
-        if self._stopped is not None:  # while this worker waited at the gate
-            return None
-        try:
-            return self._puller.next_nowait()
-        except PhotaError as error:
-            self._stopped = error
-        return None
-
-    async def _next_item(self) -> BatchItem | None:
+    def _next_nowait(self) -> Part | None:
         if self._stopped is not None:
-            return None
+            return self._feed.next_begun()
         try:
-            return await self._puller.next()
+            return self._feed.next_nowait()
         except PhotaError as error:
             self._stopped = error
         return None
 
-    async def _finish(self, item: BatchItem) -> Outcome:
-        """Carry out one item; whatever happens becomes its outcome."""
+    async def _next(self) -> Part | None:
+        if self._stopped is not None:
+            return self._feed.next_begun()
+        try:
+            return await self._feed.next()
+        except PhotaError as error:
+            self._stopped = error
+        return None
+
+    async def _finish(self, part: Part) -> Outcome:
+        """Carry out one part; whatever happens becomes its outcome."""
+        refusal = part.refusal or self._stopped  # which may have come while the iterator was waited for
+        if refusal is not None:
+            return outcome_of(part.item, "failed", error=refusal)
         self._running += 1
         try:
-            return await self._buyer.carry_out(item)
+            return await self._buyer.carry_out(part)
         except PhotaError as error:
-            return self._failed(item, error)
+            return self._failed(part.item, error)
         finally:
             self._running -= 1
+
+    def _joined(self, part: Part, end: Outcome) -> Outcome | None:
+        """Count what a part cost, and return the item's outcome with its last part."""
+        if end.spent:
+            self._spent += end.spent
+        outcome = end if part.whole is None else part.whole.add(part.variation, end)
+        if outcome is not None:
+            self._counts[outcome.status] += 1
+        return outcome
 
     def _failed(self, item: BatchItem, error: PhotaError) -> Outcome:
         if isinstance(error, BudgetExceededError):

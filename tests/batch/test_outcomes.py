@@ -319,7 +319,9 @@ async def test_every_take_is_kept_under_a_number_of_its_own(listen: Listen, conn
     peer = await listen(*portraits({}, {}, {"anna": 2, "ben": 2}, images=2))
     request = EditRequest(images=(PHOTO,), prompt="[[anna]] and [[ben]]", num_output_images=2)
 
-    found = await run(connect(peer), [BatchItem("sub/1.png", request)], mode="sync", retry_missed=2, output=tmp_path)
+    found = await run(
+        connect(peer), [BatchItem("sub/1.png", request)], mode="sync", retry_missed=2, output=tmp_path, one_request=True
+    )
 
     expected = ["1.edit-1.jpg", "1.edit-2.jpg", "1.edit-3.jpg", "1.edit-3-2.jpg", "1.edit-5.jpg", "1.edit-5-2.jpg"]
     assert [path.name for path in found["sub/1.png"].paths] == expected
