@@ -76,6 +76,12 @@ class Batch:
             ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
         ordered: Whether outcomes come in the items' order. At most twice ``max_concurrency`` of them wait behind
             an item that takes long; then no further one is begun until it is done.
+        one_request: Whether an item is sent as one request in any case. By default an item that names profiles and
+            asks for several variations is sent as a request for each, since the service tells who was recognised
+            for all pictures of an answer together: each takes a place among ``max_concurrency``, is reserved,
+            bought and accounted for by itself, and ``retry_missed`` asks only for those that missed somebody. They
+            end in one outcome; see ``Outcome.variations``. An item whose photo is a stream that cannot be set back
+            is sent as one request too. With a ledger, what was bought one way is not known the other way.
     """
 
     def __init__(

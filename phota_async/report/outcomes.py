@@ -29,7 +29,7 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         sources=tuple(_photo(image) for image in images_of(outcome.request)),
         results=(*outcome.paths, *kept),
         expected=outcome.expected if is_told else (),  # nobody knows whether they are in it
-        found=result.known_subjects.counts if result else {},
+        found=result.known_subjects.counts | dict.fromkeys(outcome.missing, 0) if result else {},
         price_low=outcome.spent,
         price_high=outcome.spent,
         seconds=seconds,
@@ -39,7 +39,9 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
 
 
 def _mark(outcome: "Outcome") -> str | None:
-    """Return what to quote to the service: the request's id, or the job's."""
+    """Return what to quote to the service: the id of the request, or the job's; the first of several."""
+    if outcome.variations:
+        return _mark(outcome.variations[0])
     if outcome.result is not None:
         return outcome.result.request_id or outcome.result.job_id
     return outcome.error.request_id if outcome.error else None
