@@ -24,6 +24,7 @@ from ..errors import (
 from ..media.files import Exists
 from ..results import StrPath, to_path
 from .budget import Budget
+from .collisions import check_places
 from .feed import Feed
 from .gate import Gate
 from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
@@ -62,7 +63,9 @@ class Batch:
             many the service takes: more while it answers well, half as many when it says 429 or 503.
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
         output: A directory for the pictures, which mirrors the items' keys; an item whose file exists is
-            skipped and costs nothing. ``None`` keeps results in memory.
+            skipped and costs nothing. ``None`` keeps results in memory. Two items never share a place: a list, or
+            another sequence, is looked through when the block is entered, which raises `InputError` before
+            anything is sent; of what can be read only once, the later item fails in its turn, before it is sent.
         ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the
             same batch, killed at any instant and run again, finishes what was begun and pays for nothing twice.
             ``True`` keeps it in ``output/.phota/ledger.sqlite``. An item is then known by its photos' content and
@@ -136,6 +139,7 @@ class Batch:
             raise InputError("batch: expected to be entered once, got a second time")
         self._buyer = self._make_buyer()
         self._feed = Feed(self._items, self._buyer.admit, one_request=self._one_request)
+        await check_places(self._items, self._options.output)
         await self._buyer.open()
         self._gate = Gate(self._max_concurrency)
         self._refusals.append(self._gate.refused)
