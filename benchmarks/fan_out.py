@@ -85,6 +85,15 @@ class BareBatch(Batch):
     def _make_buyer(self) -> Any:
         return IdleBuyer()
 
+    def _make_admission(self) -> Any:
+        return OpenDoor()
+
+
+class OpenDoor:
+    """Admits whatever comes."""
+
+    def admit(self, item: BatchItem) -> None: ...
+
 
 class IdleBuyer:
     """Has bought everything already."""
@@ -92,8 +101,6 @@ class IdleBuyer:
     async def open(self) -> None: ...
 
     async def aclose(self) -> None: ...
-
-    def admit(self, item: BatchItem) -> None: ...
 
     async def carry_out(self, part: Part) -> Outcome:  # noqa: ARG002 - it is always the same
         return OUTCOME

@@ -9,21 +9,18 @@ from msgspec.structs import replace
 
 from .. import threads
 from ..errors import BudgetExceededError, InputError, PhotaError
-from ..ledger.identity import purchase_of
-from ..ledger.photos import identify_photos
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
-from ..pricing import estimate
 from ..results import StrPath
-from ..validation import check_request
 from .bought import Bought
-from .budget import BudgetAccount
+from .budget import BudgetAccount, account_of
 from .items import BatchItem, Outcome, outcome_of
-from .names import Leftovers, Places, target_of
+from .names import Leftovers
 from .options import Options
 from .owned import OwnedTasks
 from .parts import Part
 from .purchase import Purchase, Terms
+from .wishes import Wishes, path_of
 
 
 class LedgerBuyer:
@@ -44,8 +41,7 @@ class LedgerBuyer:
         self._options = options
         self._store, self._own = _store_of(ledger, options.output)
         self._name = name
-        self._resend_unknown = resend_unknown
-        self._places = Places()
+        self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
         self._owned = OwnedTasks()
         self._run = 0
         self._leftovers: Leftovers | None = None
@@ -67,7 +63,7 @@ class LedgerBuyer:
         self._run = await self._store.enter(self._name)
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
-            self._account = budget.open_account(f"{self._store!r} {self._name!r}", before)
+            self._account = budget.open_account(account_of(self._store, self._name), before)
 
     async def aclose(self) -> None:
         """Let the steps under way come to their end, and end the run."""
@@ -80,12 +76,6 @@ class LedgerBuyer:
     async def _close(self) -> None:
         if self._own is not None:
             await self._own.aclose()
-
-    def admit(self, item: BatchItem) -> None:
-        """Check an item and take its name."""
-        check_request(item.request)
-        if self._options.output is not None:
-            self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
@@ -103,22 +93,10 @@ class LedgerBuyer:
 
     async def _take(self, part: Part, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        item, output = part.item, self._options.output
+        output = self._options.output
         target = None if output is None else part.target(output, take)
-        photos = await identify_photos(item.request)
-        wish = Wish(
-            purchase=purchase_of(item.request, photos, batch=self._name, take=take, variation=part.variation),
-            batch=self._name,
-            item=item.key,
-            operation=item.request.operation,
-            take=take,
-            mode=self._options.mode,
-            run=self._run,
-            price=to_micros(estimate(item.request, prices=self._options.prices)[1]),
-            guard=self._options.client.config.retry.resend_guard,
-            resend_unknown=self._resend_unknown,
-        )
-        purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), item.request, target)
+        wish = await self._wishes.make(part, take, run=self._run)
+        purchase = Purchase(Terms(self._options, self._store, self._owned, self._account), part.item.request, target)
         await self._owned.run(self._start(purchase, wish))
         return await purchase.finish()
 
@@ -154,7 +132,7 @@ def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> t
         if not hasattr(ledger, "begin"):
             raise InputError(f"ledger: expected a path, a Ledger or True, got {type(ledger).__name__}")
         return ledger, None
-    own = Ledger((output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger)
+    own = Ledger(path_of(ledger, output))
     return own, own
 
 

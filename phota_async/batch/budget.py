@@ -75,6 +75,10 @@ class Budget:
             self.spent += before
         return BudgetAccount(self, before)
 
+    def left_with(self, name: str, before: Decimal) -> Decimal:
+        """Return what is left once that account counts too, as it does already when it was opened."""
+        return self.left if name in self._accounts else self.left - before
+
     def settle(self, reserved: Decimal, cost: Decimal) -> None:
         """Put what something cost in the place of what was reserved for it."""
         self.reserved -= reserved
@@ -116,6 +120,11 @@ class BudgetAccount:
 
     def __repr__(self) -> str:
         return f"<BudgetAccount ${self._own} of {self._budget!r}>"
+
+
+def account_of(store: object, batch: str) -> str:
+    """Return what a budget calls a batch's account in a store, which is known by its file where it has one."""
+    return f"{getattr(store, 'path', store)!r} {batch!r}"
 
 
 def cost_of(request: AnyRequest, result: ImageResult, prices: PriceTable) -> Decimal | None:

@@ -11,7 +11,8 @@ from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
 
-OutcomeStatus = Literal["done", "failed", "skipped", "unknown", "budget"]
+OutcomeStatus = Literal["done", "failed", "skipped", "unknown", "budget", "planned"]
+NOTHING = (Decimal(0), Decimal(0))  # an estimate: what costs nothing any more
 
 
 class BatchItem(msgspec.Struct, frozen=True):
@@ -30,10 +31,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     request: AnyRequest
     status: OutcomeStatus
     """``done``; ``failed`` (see `error`); ``skipped``, since its files exist already; ``unknown``, since the
-    answer is lost and it may have been charged; ``budget``, since it could have passed the budget."""
+    answer is lost and it may have been charged; ``budget``, since it could have passed the budget. Of a dry run:
+    ``planned``, since it would be done; the others say how it would end otherwise."""
     result: ImageResult | None = None
     paths: tuple[Path, ...] = ()
-    """Files written, or found when skipped."""
+    """Files written, or found when skipped; of a dry run, where they would go, as far as that can be known."""
     error: PhotaError | None = None
     expected: tuple[str, ...] = ()
     """Profile ids that the request named."""
@@ -43,6 +45,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     spent: Decimal | None = Decimal(0)
     """US dollars by the price table; ``None`` where no price is known, the charge is not, or the service did not
     tell who was recognised and the price depends on it."""
+    estimate: tuple[Decimal, Decimal] | None = None
+    """Of a dry run: US dollars, at least and at most, that would still be paid for it. Zeros where it is there, or
+    is bought and only has to be fetched; ``None`` where no price is known, and in a run that is none."""
     variations: "tuple[Outcome, ...]" = ()
     """How each variation ended, in their order, where they were sent as requests of one picture each. The status
     and the error are then the worst of theirs, ``result`` has all pictures that were bought, and ``missing`` names
@@ -68,6 +73,14 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
     over_budget: int
     spent: Decimal
     """US dollars, as far as prices are known."""
+    planned: int = 0
+    """Items that a dry run would do."""
+    estimated_low: Decimal = Decimal(0)
+    """US dollars that a dry run's items would cost at least, as far as prices are known."""
+    estimated_high: Decimal = Decimal(0)
+    """US dollars that they would cost at most, as far as prices are known."""
+    unpriced: int = 0
+    """Planned items whose price is not known: they are in neither sum."""
     stopped: PhotaError | None
     """Why no further item is begun: a refused key, an empty balance, an empty budget, a broken iterator."""
 

@@ -22,7 +22,7 @@ from ..results import ImageResult
 from .items import BatchItem, Outcome, OutcomeStatus, outcome_of
 from .names import target_of
 
-WORST_FIRST: tuple[OutcomeStatus, ...] = ("unknown", "failed", "budget", "done", "skipped")
+WORST_FIRST: tuple[OutcomeStatus, ...] = ("unknown", "failed", "budget", "planned", "done", "skipped")
 
 
 class Whole:
@@ -90,8 +90,16 @@ def join(item: BatchItem, ends: Sequence[Outcome]) -> Outcome:
         error=_first_error(status, ends),
         missing=tuple(dict.fromkeys(each for end in ends for each in end.missing)),
         spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
+        estimate=_sum([end.estimate for end in ends]),
         variations=tuple(ends),
     )
+
+
+def _sum(estimates: Sequence[tuple[Decimal, Decimal] | None]) -> tuple[Decimal, Decimal] | None:
+    known = [estimate for estimate in estimates if estimate is not None]
+    if len(known) < len(estimates):
+        return None
+    return sum((low for low, _ in known), Decimal(0)), sum((high for _, high in known), Decimal(0))
 
 
 def _joined(results: Sequence[ImageResult], expected: Sequence[str]) -> ImageResult | None:

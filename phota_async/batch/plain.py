@@ -5,10 +5,9 @@ from pathlib import Path
 
 from ..errors import PhotaError
 from ..results import ImageResult
-from ..validation import check_request
 from .budget import cost_of
 from .items import BatchItem, Outcome, outcome_of
-from .names import Places, existing, target_of
+from .names import existing
 from .options import Options
 from .parts import Part
 
@@ -22,19 +21,12 @@ class PlainBuyer:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._places = Places()
 
     async def open(self) -> None:
         """Nothing to prepare."""
 
     async def aclose(self) -> None:
         """Nothing to end."""
-
-    def admit(self, item: BatchItem) -> None:
-        """Check an item and take its name: what lies there later may be another item's, of this very run."""
-        check_request(item.request)
-        if self._options.output is not None:
-            self._places.claim(target_of(self._options.output, item.key, item.request), item.request)
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""

@@ -1,10 +1,9 @@
 """The batch: workers that pull items, and a reader that gets outcomes as they finish."""
 
-from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -23,23 +22,40 @@ from ..errors import (
 )
 from ..media.files import Exists
 from ..results import StrPath, to_path
+from .admission import Admission
 from .budget import Budget
 from .collisions import check_places
 from .feed import Feed
 from .gate import Gate
-from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
+from .items import NOTHING, BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
 from .options import Options
 from .outbox import OrderedOutbox, Outbox
 from .parts import Part
 from .plain import PlainBuyer
 from .puller import Items
+from .tally import Tally
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
     from ..ledger.records import Store
-    from .accounted import LedgerBuyer
 
 FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
+
+
+class Buyer(Protocol):
+    """What the workers hand their parts to."""
+
+    async def open(self) -> None:
+        """Begin."""
+        ...
+
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
+        ...
+
+    async def aclose(self) -> None:
+        """End; what is under way comes to its end."""
+        ...
 
 
 class Batch:
@@ -85,6 +101,11 @@ class Batch:
             bought and accounted for by itself, and ``retry_missed`` asks only for those that missed somebody. They
             end in one outcome; see ``Outcome.variations``. An item whose photo is a stream that cannot be set back
             is sent as one request too. With a ledger, what was bought one way is not known the other way.
+        dry_run: Whether everything is only said and nothing done: the same loop gives outcomes that are ``planned``,
+            or end as they would before anything is sent, each with its ``estimate`` and ``paths``. Nothing is
+            sent, written or locked; photos are read, and so is a ledger (a path or a `Ledger`), even while another
+            process has it. A budget stays as it is, upper prices are counted against it, and items are looked at
+            one by one, so that what is planned fits into it in any case.
     """
 
     def __init__(
@@ -103,6 +124,7 @@ class Batch:
         exists: Exists = "error",
         ordered: bool = False,
         one_request: bool = False,
+        dry_run: bool = False,
     ) -> None:
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
             raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
@@ -125,12 +147,13 @@ class Batch:
         self._ledger = ledger
         self._name = name
         self._one_request = one_request
+        self._dry_run = dry_run
+        self._workers = 1 if dry_run and budget is not None else max_concurrency
         self._resend_unknown = resend_unknown
-        self._counts: Counter[OutcomeStatus] = Counter()
-        self._spent = Decimal(0)
+        self._tally = Tally()
         self._running = 0
         self._stopped: PhotaError | None = None
-        self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, max_concurrency)
+        self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
 
@@ -138,13 +161,14 @@ class Batch:
         if self._group is not None:
             raise InputError("batch: expected to be entered once, got a second time")
         self._buyer = self._make_buyer()
-        self._feed = Feed(self._items, self._buyer.admit, one_request=self._one_request)
-        await check_places(self._items, self._options.output)
+        self._feed = Feed(self._items, self._make_admission().admit, one_request=self._one_request)
+        if not self._dry_run:  # which says it of each item
+            await check_places(self._items, self._options.output)
         await self._buyer.open()
         self._gate = Gate(self._max_concurrency)
         self._refusals.append(self._gate.refused)
         self._group = await anyio.create_task_group().__aenter__()
-        for _ in range(self._max_concurrency):
+        for _ in range(self._workers):
             self._group.start_soon(self._work)
         return self._outbox
 
@@ -162,29 +186,46 @@ class Batch:
 
     def statistics(self) -> BatchStatistics:
         """Return a snapshot of the counters."""
+        tally = self._tally
         return BatchStatistics(
             running=self._running,
             limit=self._gate.limit if self._group else self._max_concurrency,
             waiting=len(self._outbox),
-            done=self._counts["done"],
-            failed=self._counts["failed"],
-            skipped=self._counts["skipped"],
-            unknown=self._counts["unknown"],
-            over_budget=self._counts["budget"],
-            spent=self._spent,
+            done=tally.counts["done"],
+            failed=tally.counts["failed"],
+            skipped=tally.counts["skipped"],
+            unknown=tally.counts["unknown"],
+            over_budget=tally.counts["budget"],
+            spent=tally.spent,
+            planned=tally.counts["planned"],
+            estimated_low=tally.estimated_low,
+            estimated_high=tally.estimated_high,
+            unpriced=tally.unpriced,
             stopped=self._stopped,
         )
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+        counts = repr(self._tally)
         return f"<Batch {self._running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
 
-    def _make_buyer(self) -> "PlainBuyer | LedgerBuyer":
+    def _make_admission(self) -> Admission:
+        return Admission(self._options.output)
+
+    def _make_buyer(self) -> Buyer:
+        if self._dry_run:
+            return self._make_planner()
         if self._ledger is None or self._ledger is False:
             return PlainBuyer(self._options)
         from .accounted import LedgerBuyer  # noqa: PLC0415 - SQLite is imported only where it is used
 
         return LedgerBuyer(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
+
+    def _make_planner(self) -> Buyer:
+        from .planned import LedgerPlanner, PlainPlanner  # noqa: PLC0415 - likewise
+
+        if self._ledger is None or self._ledger is False:
+            return PlainPlanner(self._options)
+        return LedgerPlanner(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
 
     async def _work(self) -> None:
         """Pull and finish parts until there are none, or there is a reason to begin no further item."""
@@ -232,7 +273,7 @@ class Batch:
         """Carry out one part; whatever happens becomes its outcome."""
         refusal = part.refusal or self._stopped  # which may have come while the iterator was waited for
         if refusal is not None:
-            return outcome_of(part.item, "failed", error=refusal)
+            return self._ended(part.item, "failed", refusal)
         self._running += 1
         try:
             return await self._buyer.carry_out(part)
@@ -243,19 +284,22 @@ class Batch:
 
     def _joined(self, part: Part, end: Outcome) -> Outcome | None:
         """Count what a part cost, and return the item's outcome with its last part."""
-        if end.spent:
-            self._spent += end.spent
+        self._tally.pay(end)
         outcome = end if part.whole is None else part.whole.add(part.variation, end)
         if outcome is not None:
-            self._counts[outcome.status] += 1
+            self._tally.count(outcome)
         return outcome
 
     def _failed(self, item: BatchItem, error: PhotaError) -> Outcome:
         if isinstance(error, BudgetExceededError):
-            return outcome_of(item, "budget", error=error)
+            return self._ended(item, "budget", error)
         if isinstance(error, ResponseLostError):
-            return outcome_of(item, "unknown", error=error, spent=None)
+            return self._ended(item, "unknown", error, spent=None)
         if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
             self._stopped = error
-        unknown = error.charged == "unknown"
-        return outcome_of(item, "failed", error=error, spent=None if unknown else Decimal(0))
+        return self._ended(item, "failed", error, spent=None if error.charged == "unknown" else Decimal(0))
+
+    def _ended(
+        self, item: BatchItem, status: OutcomeStatus, error: PhotaError, spent: Decimal | None = NOTHING[0]
+    ) -> Outcome:
+        return outcome_of(item, status, error=error, spent=spent, estimate=NOTHING if self._dry_run else None)

@@ -19,6 +19,7 @@ PUT = f"INSERT OR REPLACE INTO purchase ({_NAMES}) VALUES ({_MARKS})"  # noqa: S
 GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: S608
 # Among equal purchases the one that was made for this very item comes first.
 FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
+FIND_ALL = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY item = ? DESC, copy"  # noqa: S608
 LAST_COPY = "SELECT coalesce(max(copy), 0) FROM purchase WHERE purchase = ?"
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
@@ -40,6 +41,11 @@ def find(connection: sqlite3.Connection, purchase: str, *, run: int, item: str) 
     """Return a purchase's record that this run has not taken up yet."""
     row = connection.execute(FIND, (purchase, run, item)).fetchone()
     return None if row is None else _to_record(row)
+
+
+def find_all(connection: sqlite3.Connection, purchase: str, *, item: str) -> list[Record]:
+    """Return all records of a purchase, in the order in which `find` gives them."""
+    return [_to_record(row) for row in connection.execute(FIND_ALL, (purchase, item))]
 
 
 def last_copy(connection: sqlite3.Connection, purchase: str) -> int:

@@ -70,13 +70,43 @@ def connect(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connection | None:
+    """Open a ledger's file as it is, to read it; ``None`` when there is none, or nothing in it yet.
+
+    A write-ahead log that is in use has its files, which a reader may share. Without them SQLite would make them
+    anew for a reader too, unless it is told that nobody writes, which is what their absence says.
+
+    Raises:
+        LedgerError: It is no ledger, is damaged, or was written by a newer client.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(20)
+        log = path.with_name(path.name + "-wal")
+        is_quiet = head[18:19] == b"\2" and not (log.exists() and log.stat().st_size)
+        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_quiet else ''}"
+        connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        _check_ours(connection, path)
+        if _version_of(connection, path, steps):
+            return connection
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise LedgerError(f"{path} cannot be read: {error}") from None
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
 def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = STEPS) -> None:
     """Bring a file to the newest version, each step in a transaction of its own."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(steps):
-        raise LedgerError(f"{path}: expected a ledger of version {len(steps)} or older, got {version}").with_context(
-            hint="a newer phota_async wrote it: use that one"
-        )
+    version = _version_of(connection, path, steps)
     for number, step in enumerate(steps[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         for statement in step:
@@ -84,6 +114,16 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = 
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
+
+
+def _version_of(connection: sqlite3.Connection, path: Path, steps: Sequence[Step]) -> int:
+    """Return a file's version, 0 for an empty one."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(steps):
+        raise LedgerError(f"{path}: expected a ledger of version {len(steps)} or older, got {version}").with_context(
+            hint="a newer phota_async wrote it: use that one"
+        )
+    return version
 
 
 def set_journal(connection: sqlite3.Connection, *, is_share: bool) -> str:

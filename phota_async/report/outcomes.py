@@ -19,6 +19,7 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         seconds: From the item's start to its end, where somebody measured it.
     """
     result = outcome.result
+    low, high = outcome.estimate or (outcome.spent, outcome.spent)
     is_told = result is None or result.known_subjects.is_told
     kept = [image.data for image in result.images if image.data] if result and not outcome.paths else []
     return SheetRow(
@@ -27,11 +28,11 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         status=outcome.status,
         prompt=outcome.request.prompt or "",
         sources=tuple(_photo(image) for image in images_of(outcome.request)),
-        results=(*outcome.paths, *kept),
+        results=() if outcome.status == "planned" else (*outcome.paths, *kept),
         expected=outcome.expected if is_told else (),  # nobody knows whether they are in it
         found=result.known_subjects.counts | dict.fromkeys(outcome.missing, 0) if result else {},
-        price_low=outcome.spent,
-        price_high=outcome.spent,
+        price_low=low,
+        price_high=high,
         seconds=seconds,
         error=str(outcome.error) if outcome.error else "",
         request_id=_mark(outcome),
