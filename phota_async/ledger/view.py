@@ -61,9 +61,10 @@ class LedgerView:
 
     def close(self) -> None:
         """Close the file; safe to call again."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        with self._turn:  # a thread may be reading for somebody who was cancelled
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
 
     def __repr__(self) -> str:
         return f"<LedgerView {self.path} {'closed' if self._connection is None else 'open'}>"

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import itertools
 import os
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,29 @@ async def test_items_that_wait_for_their_turn_are_not_begun_once_the_batch_has_s
     assert statuses == ["failed"] * START
     assert len(peer.posts) == START
     assert next(taken).key == str(START)
+
+
+async def test_what_an_iterator_gives_after_the_batch_has_stopped_is_not_sent(listen: Listen, connect: Connect) -> None:
+    refused = asyncio.Event()
+
+    async def stream() -> AsyncIterator[BatchItem]:
+        yield items_of("1")[0]
+        await refused.wait()
+        yield items_of("2")[0]
+
+    peer = await listen(answer(401))
+    batch = Batch(connect(peer), stream(), mode="sync", max_concurrency=2)
+    async with batch as outcomes:
+        first = await anext(outcomes)
+        refused.set()
+        rest = [outcome async for outcome in outcomes]
+
+    assert [(each.key, each.status, each.spent) for each in (first, *rest)] == [
+        ("1", "failed", Decimal(0)),
+        ("2", "failed", Decimal(0)),
+    ]
+    assert rest[0].error is batch.statistics().stopped
+    assert len(peer.posts) == 1
 
 
 async def test_one_bad_item_does_not_stop_the_others(listen: Listen, connect: Connect, tmp_path: Path) -> None:

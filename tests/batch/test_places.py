@@ -2,6 +2,7 @@
 
 import asyncio
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,21 @@ async def test_looking_through_many_items_lets_the_loop_breathe() -> None:
     await check_places(items, Path("out"))
     counting.cancel()
     assert turns >= 20
+
+
+async def test_a_sequence_that_fails_on_the_way_is_the_batchs_to_tell_of(
+    listen: Listen, connect: Connect, tmp_path: Path
+) -> None:
+    class Rows(list[BatchItem]):
+        def __iter__(self) -> Iterator[BatchItem]:
+            yield self[0]
+            raise KeyError("the database is gone")
+
+    peer = await listen(DONE)
+    batch = Batch(connect(peer), Rows([BatchItem("a", SEA), BatchItem("a", SEA)]), output=tmp_path, mode="sync")
+    async with batch as outcomes:
+        assert [outcome.status async for outcome in outcomes] == ["done"]
+    assert "the iterator failed with KeyError" in str(batch.statistics().stopped)
 
 
 def test_equal_marks_alone_are_no_collision() -> None:
