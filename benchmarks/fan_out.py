@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from phota_async import Batch, BatchItem, EnhanceRequest, ImageResult, Outcome, PhotaClient
+from phota_async.batch.parts import Part
 
 from .measure import Run, Work
 from .scenario import OURS, Case, Scenario, Setup, Target, typical
@@ -86,6 +87,15 @@ class BareBatch(Batch):
     def _make_buyer(self) -> Any:
         return IdleBuyer()
 
+    def _make_admission(self) -> Any:
+        return OpenDoor()
+
+
+class OpenDoor:
+    """Admits whatever comes."""
+
+    def admit(self, item: BatchItem) -> None: ...
+
 
 class IdleBuyer:
     """Has bought everything already."""
@@ -94,7 +104,7 @@ class IdleBuyer:
 
     async def aclose(self) -> None: ...
 
-    async def carry_out(self, item: BatchItem) -> Outcome:  # noqa: ARG002 - it is always the same
+    async def carry_out(self, part: Part) -> Outcome:  # noqa: ARG002 - it is always the same
         return OUTCOME
 
 

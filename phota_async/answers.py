@@ -25,7 +25,7 @@ from .errors import (
     StatusError,
     shorten,
 )
-from .models import ImageAnswer, Job, JobStatus, KnownSubjects, Profile, ProfileStatus
+from .models import NOT_TOLD, ImageAnswer, Job, JobStatus, KnownSubjects, Profile, ProfileStatus
 from .protocol import Call
 from .retry import GATEWAY_TIMEOUT, SAFE_AGAIN, SERVICE_UNAVAILABLE, Fault, Kind, fault_of, parse_retry_after
 
@@ -209,15 +209,15 @@ def _with_subjects(answer: ImageAnswer, places: list[Any]) -> ImageAnswer:
     """Take the recognised subjects from beside the links when they do not lie with them."""
     if answer.known_subjects.counts:
         return answer
-    found = (_known_subjects(place.get("known_subjects")) for place in places)
-    subjects = next((each for each in found if each.counts), answer.known_subjects)
+    found = (answer.known_subjects, *(_known_subjects(place.get("known_subjects")) for place in places))
+    subjects = max(found, key=lambda each: (bool(each.counts), each.is_told))  # the first of those that say most
     return msgspec.structs.replace(answer, known_subjects=subjects)
 
 
 def _known_subjects(value: Any) -> KnownSubjects:
     counts = value.get("counts") if isinstance(value, Mapping) else None
     if not isinstance(counts, Mapping):
-        return KnownSubjects()
+        return NOT_TOLD
     whole = {str(key): int(count) for key, count in counts.items() if isinstance(count, (int, float))}
     return KnownSubjects(whole)
 

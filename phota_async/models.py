@@ -98,12 +98,17 @@ class KnownSubjects(msgspec.Struct, frozen=True):
 
     counts: dict[str, int] = msgspec.field(default_factory=dict)
     """Profile id to number of appearances, summed over all images of the answer."""
+    is_told: bool = True
+    """Whether the service said who was recognised. Where it left that out, empty counts do not mean nobody."""
+
+
+NOT_TOLD = KnownSubjects(is_told=False)
 
 
 class ImageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What an image call answers, without the pictures' bytes."""
 
-    known_subjects: KnownSubjects = KnownSubjects()
+    known_subjects: KnownSubjects = NOT_TOLD
     images: tuple[int | str | None, ...] = ()
     """Places of the decoded pictures; ``None`` and ``""`` where the service sent an empty entry."""
     download_urls: tuple[str, ...] = ()

@@ -179,7 +179,7 @@ class ImageResult:
 
     Attributes:
         images: The pictures in the service's order; it may send fewer than were asked for.
-        known_subjects: Who was recognised, counted over all pictures.
+        known_subjects: Who was recognised, counted over all pictures; ``is_told`` says whether the service told.
         request_id: The service's mark of the exchange, or ``None``.
         job_id: The job behind it, or ``None`` for a synchronous call.
         expected: Profile ids that the request named.
@@ -205,6 +205,8 @@ class ImageResult:
     def missing(self, expected: Sequence[str] | str | None = None) -> tuple[str, ...]:
         """Return the profile ids that were asked for and not recognised in any picture.
 
+        Where the service did not tell who was recognised, nobody is known to be missing: ``()``.
+
         Args:
             expected: The ids to look for; ``None`` takes those that the request named.
         """
@@ -215,7 +217,8 @@ class ImageResult:
         for each in wanted:
             if not isinstance(each, str):
                 fail("expected", "profile ids, each a str", each)
-        return tuple(each for each in wanted if not self.known_subjects.counts.get(each))
+        known = self.known_subjects
+        return tuple(each for each in wanted if known.is_told and not known.counts.get(each))
 
     async def save(self, directory: StrPath, stem: str = "photo", *, exists: Exists = "error") -> list[Path]:
         """Write all pictures as ``{stem}-1.jpg``, ``{stem}-2.jpg``, ...; see `OutputImage.save`.

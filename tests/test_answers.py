@@ -405,13 +405,15 @@ def test_an_image_answer() -> None:
     assert answer == ImageAnswer(known_subjects=KnownSubjects({"p1": 2}), download_urls=(LINK,))
 
 
-@pytest.mark.parametrize(
-    "known_subjects",
-    [None, "missing", {}, {"counts": None}, {"counts": {}}, {"counts": []}, [], "p1", {"counts": {"p1": None}}],
-)
-def test_nobody_was_recognised(known_subjects: Any) -> None:
+@pytest.mark.parametrize("known_subjects", [None, "missing", {}, {"counts": None}, {"counts": []}, [], "p1"])
+def test_nobody_told_who_was_recognised(known_subjects: Any) -> None:
     data = {} if known_subjects == "missing" else {"known_subjects": known_subjects}
-    assert read_image_answer(data).known_subjects.counts == {}
+    assert read_image_answer(data).known_subjects == KnownSubjects({}, is_told=False)
+
+
+@pytest.mark.parametrize("counts", [{}, {"p1": None}])
+def test_nobody_was_recognised(counts: Any) -> None:
+    assert read_image_answer({"known_subjects": {"counts": counts}}).known_subjects == KnownSubjects({})
 
 
 def test_counts_are_whole_numbers() -> None:
@@ -458,6 +460,23 @@ def test_a_job_with_links_is_done_whatever_its_word(shape: str, status: Any) -> 
     assert job.is_done
     assert job.answer == ANSWER
     assert job.raw["job_id"] == "j1"
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "expected"),
+    [
+        (None, None, KnownSubjects(is_told=False)),
+        (None, {}, KnownSubjects()),
+        ({}, None, KnownSubjects()),
+        ({}, {"p1": 1}, KnownSubjects({"p1": 1})),
+        ({"p1": 1}, {"p2": 1}, KnownSubjects({"p1": 1})),
+    ],
+)
+def test_a_job_tells_who_was_recognised_in_one_place_or_another(inner: Any, outer: Any, expected: Any) -> None:
+    result = {"download_urls": [LINK], "known_subjects": {"counts": inner}}
+    job = read_job({"job_id": "j1", "result": result, "known_subjects": {"counts": outer}})
+    assert job.answer is not None
+    assert job.answer.known_subjects == expected
 
 
 @pytest.mark.parametrize("status", ["queued", "RUNNING", "in_progress", "paused", "", None, 7, ["x"]])

@@ -214,6 +214,9 @@ async def test_what_an_answer_may_leave_out(answer: Any, client: PhotaClient, se
     result = await client.generate("x", num_output_images=4)
     assert len(result.images) == 1  # fewer than were asked for
     assert result.known_subjects.counts == {}
+    assert not result.known_subjects.is_told
+    assert result.missing(["p1"]) == ()  # nobody said that p1 was not recognised
+    assert not pickle.loads(pickle.dumps(result)).known_subjects.is_told
 
 
 async def test_who_was_asked_for_and_not_recognised(client: PhotaClient, service: FakeService) -> None:

@@ -123,6 +123,7 @@ VALUES = [
     KnownSubjects({"p1": 2}),
     ImageAnswer(known_subjects=KnownSubjects({"p1": 1}), images=(0, None, ""), download_urls=("https://x/1",)),
     Profile("p1", ProfileStatus("PUBLISHING"), "why", "tag"),
+    KnownSubjects(is_told=False),
     Job(
         job_id="j1",
         status=JobStatus("paused"),

@@ -150,6 +150,20 @@ def test_a_row_says_what_an_outcome_says(tmp_path: Path) -> None:
     assert saved.results == (tmp_path / "a.jpg",)
 
 
+def test_a_row_asks_for_nobody_when_the_service_did_not_tell() -> None:
+    result = ImageResult([OutputImage(pieces=[b"GIF89a"])], known_subjects=KnownSubjects(is_told=False))
+    made = row_of(outcome(result=result, expected=("p",)))
+    assert (made.expected, made.missing) == ((), ())
+
+
+def test_a_row_of_variations_names_whoever_one_of_them_missed() -> None:
+    pictures = [OutputImage(pieces=[b"GIF89a"]), OutputImage(pieces=[b"GIF89a"])]
+    first = outcome(result=ImageResult(pictures[:1], request_id="req_1"))
+    both = ImageResult(pictures, known_subjects=KnownSubjects({"p": 1}))
+    made = row_of(outcome(result=both, expected=("p",), missing=("p",), variations=(first, outcome())))
+    assert (made.missing, made.request_id, len(made.results)) == (("p",), "req_1", 2)
+
+
 def test_a_row_of_a_failure_keeps_its_words() -> None:
     error = ContentModerationError(400, "refused").with_context(request_id="req_9")
     failed = row_of(outcome(status="failed", error=error, expected=("p",)))

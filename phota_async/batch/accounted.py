@@ -10,25 +10,22 @@ from msgspec.structs import replace
 
 from .. import threads
 from ..errors import BudgetExceededError, InputError, PhotaError
-from ..ledger.digests import Digests
-from ..ledger.identity import purchase_of
-from ..ledger.photos import identify_photos
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
-from ..pricing import estimate
 from ..requests import AnyRequest
 from ..results import StrPath
 from ..telling import tell_operation
-from ..validation import check_request
 from .bought import Bought, summary_of
-from .budget import BudgetAccount
+from .budget import BudgetAccount, account_of
 from .items import BatchItem, Outcome, outcome_of
-from .names import Leftovers, Places, target_of
+from .names import Leftovers
 from .options import Options
 from .owned import OwnedTasks
+from .parts import Part
 from .photos import PhotoDesk
 from .proven import Proven
 from .purchase import Purchase, Terms
+from .wishes import Wishes, path_of
 
 
 class LedgerBuyer:
@@ -49,13 +46,11 @@ class LedgerBuyer:
         self._options = options
         self._store, self._own = _store_of(ledger, options.output)
         self._name = name
-        self._resend_unknown = resend_unknown
-        self._places = Places()
+        self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
         self._owned = OwnedTasks()
         self._desk = PhotoDesk(options)
         self._proven = Proven()
         self._run = 0
-        self._digests: Digests | None = None
         self._leftovers: Leftovers | None = None
         self._account: BudgetAccount | None = None
 
@@ -72,11 +67,11 @@ class LedgerBuyer:
     async def _enter(self) -> None:
         if self._options.output is not None:
             self._leftovers = await threads.run(Leftovers, self._options.output)
-        self._digests = self._store.digests if isinstance(self._store, Ledger) else None
+        self._wishes.digests = self._store.digests if isinstance(self._store, Ledger) else None
         self._run = await self._store.enter(self._name)
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
-            self._account = budget.open_account(f"{self._store!r} {self._name!r}", before)
+            self._account = budget.open_account(account_of(self._store, self._name), before)
 
     async def aclose(self) -> None:
         """Let the steps under way come to their end, and end the run; what was not sent yet is not sent any more."""
@@ -94,49 +89,41 @@ class LedgerBuyer:
             await self._close()
 
     async def _close(self) -> None:
-        self._places.close()
         if self._own is not None:
             await self._own.aclose()
 
-    async def carry_out(self, item: BatchItem) -> Outcome:
-        """Finish one item; errors are raised."""
-        check_request(item.request)
-        target = self._target(item)
-        if target is not None:
-            self._places.claim(target, item.request)
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
         bought: list[Bought] = []
         for take in range(1, self._options.retry_missed + 2):
             try:
-                bought.append(await self._take(item, take, target if take == 1 else self._target(item, take)))
+                bought.append(await self._take(part, take))
             except PhotaError:
                 if take == 1:
                     raise
                 break  # what was bought before stays the item's result
             if not bought[-1].result.missing():
                 break
-        return _outcome(item, bought)
+        return _outcome(part.item, bought)
 
-    def _target(self, item: BatchItem, take: int = 1) -> Path | None:
-        output = self._options.output
-        return None if output is None else target_of(output, item.key, item.request, take)
-
-    async def _take(self, item: BatchItem, take: int, target: Path | None) -> Bought:
+    async def _take(self, part: Part, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        request = item.request
+        output, request = self._options.output, part.item.request
+        target = None if output is None else part.target(output, take)
         try:
-            photos = await identify_photos(request, self._digests)
+            photos = await self._wishes.identify(part)
         except InputError as error:
-            return await self._fetch(item, take, target, error)
+            return await self._fetch(part, take, target, error)
         purchase = self._purchase(request, target, photos)
-        wish = self._wish(item, take, purchase_of(request, photos, batch=self._name, take=take))
+        wish = self._wishes.make(part, take, photos, run=self._run)
         return await self._buy(purchase, self._start(purchase, wish))
 
-    async def _fetch(self, item: BatchItem, take: int, target: Path | None, error: InputError) -> Bought:
+    async def _fetch(self, part: Part, take: int, target: Path | None, error: InputError) -> Bought:
         """Fetch what an earlier run bought for an item whose photo is gone; nothing can be bought any more."""
-        begun = await self._store.take_up(self._wish(item, take, ""))
+        begun = await self._store.take_up(self._wishes.make(part, take, None, run=self._run))
         if begun is None:
             raise error
-        purchase = self._purchase(item.request, target, None)
+        purchase = self._purchase(part.item.request, target, None)
         self._remove_leftovers(target)
         return await self._buy(purchase, purchase.start(begun, Decimal(0)))
 
@@ -154,20 +141,6 @@ class LedgerBuyer:
     def _purchase(self, request: AnyRequest, target: Path | None, photos: Sequence[str] | None) -> Purchase:
         terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
         return Purchase(terms, request, target, self._desk.photos_of(request, photos))
-
-    def _wish(self, item: BatchItem, take: int, purchase: str) -> Wish:
-        return Wish(
-            purchase=purchase,
-            batch=self._name,
-            item=item.key,
-            operation=item.request.operation,
-            take=take,
-            mode=self._options.mode,
-            run=self._run,
-            price=to_micros(estimate(item.request, prices=self._options.prices)[1]),
-            guard=self._options.client.config.retry.resend_guard,
-            resend_unknown=self._resend_unknown,
-        )
 
     async def _start(self, purchase: Purchase, wish: Wish) -> None:
         """Write the intent, send it and write the job's id: one step, which nobody cuts short."""
@@ -204,7 +177,7 @@ def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> t
         if not hasattr(ledger, "begin"):
             raise InputError(f"ledger: expected a path, a Ledger or True, got {type(ledger).__name__}")
         return ledger, None
-    own = Ledger((output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger)
+    own = Ledger(path_of(ledger, output))
     return own, own
 
 

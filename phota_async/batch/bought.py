@@ -9,7 +9,7 @@ import msgspec
 from ..errors import PhotaError, ResponseLostError
 from ..ledger.identity import request_id_of
 from ..ledger.records import Record
-from ..models import KnownSubjects
+from ..models import NOT_TOLD, KnownSubjects
 from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
@@ -41,7 +41,7 @@ def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought |
         return None
     result = ImageResult(
         images,
-        known_subjects=KnownSubjects(record.counts),
+        known_subjects=NOT_TOLD if record.counts is None else KnownSubjects(record.counts),
         job_id=record.job_id,
         expected=named_subjects(request),
     )

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from ..errors import BudgetExceededError, ConfigError
-from ..pricing import PUBLISHED, PriceTable, estimate, spent
+from ..pricing import PUBLISHED, PriceTable, estimate, names_subjects, spent
 from ..requests import AnyRequest
 from ..results import ImageResult
 
@@ -75,6 +75,10 @@ class Budget:
             self.spent += before
         return BudgetAccount(self, before)
 
+    def left_with(self, name: str, before: Decimal) -> Decimal:
+        """Return what is left once that account counts too, as it does already when it was opened."""
+        return self.left if name in self._accounts else self.left - before
+
     def settle(self, reserved: Decimal, cost: Decimal) -> None:
         """Put what something cost in the place of what was reserved for it."""
         self.reserved -= reserved
@@ -118,6 +122,19 @@ class BudgetAccount:
         return f"<BudgetAccount ${self._own} of {self._budget!r}>"
 
 
+def account_of(store: object, batch: str) -> str:
+    """Return what a budget calls a batch's account in a store, which is known by its file where it has one."""
+    return f"{getattr(store, 'path', store)!r} {batch!r}"
+
+
 def cost_of(request: AnyRequest, result: ImageResult, prices: PriceTable) -> Decimal | None:
-    """Return what a result cost by the table, or ``None`` where no price is known."""
-    return spent(request, result.known_subjects.counts, len(result.images), prices)
+    """Return what a result cost by the table.
+
+    ``None`` where no price is known, or where the price depends on who was recognised and the service did not tell.
+    """
+    known, images = result.known_subjects, len(result.images)
+    cost = spent(request, known.counts, images, prices)
+    if known.is_told or not names_subjects(request):
+        return cost
+    dearest = spent(request, {"anybody": images}, images, prices)
+    return cost if cost == dearest else None

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -28,9 +28,13 @@ class HeldSink(HashingFileSink):
 
     is_held = False
 
+    def __init__(self, directory: Path, name: str, *, waits: bool) -> None:
+        super().__init__(directory, name)
+        self._waits = waits  # in memory, if it is small: what is to be reworked must lie on the disk first
+
     async def flush(self, *, everything: bool = False) -> None:
-        """Write what was gathered, unless all of it is little."""
-        if self._part is not None or self._gathered > SMALL:
+        """Write what was gathered, unless all of it is little and may wait."""
+        if not self._waits or self._part is not None or self._gathered > SMALL:
             await super().flush(everything=everything)
 
     async def settle(self, exists: Exists) -> Path:
@@ -38,20 +42,12 @@ class HeldSink(HashingFileSink):
         target = self._directory / file_name(self.name, sniff(self.head))
         return await threads.run(self._settle, target, exists)
 
-    def _rework(self, change: Callable[[bytes], bytes]) -> None:
-        self._write_rest()  # a change that finds no room on the disk must leave the picture that was paid for
-        super()._rework(change)
-
     def _settle(self, target: Path, exists: Exists) -> Path:
-        self._write_rest()
+        pieces, self._pieces, self._gathered = self._pieces, [], 0
+        self._write(pieces)
         assert self._part is not None  # noqa: S101 - written
         found = None if exists == "replace" else find_same(target, self.size, self.sha256)
         return found or self._part.publish(target, exists)
-
-    def _write_rest(self) -> None:
-        if self._gathered or self._part is None:
-            pieces, self._pieces, self._gathered = self._pieces, [], 0
-            self._write(pieces)
 
     def discard(self) -> None:
         """Remove the file, unless it is held."""
@@ -89,7 +85,7 @@ class HeldDestination(Destination):
 
     def sink(self, index: int) -> FileSink:
         """Return the sink of picture ``index``."""
-        sink = HeldSink(self.directory, self.name(index))
+        sink = HeldSink(self.directory, self.name(index), waits=self.finish is None)
         self._sinks.append(sink)
         return sink
 

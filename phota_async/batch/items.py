@@ -11,7 +11,8 @@ from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
 
-OutcomeStatus = Literal["done", "failed", "skipped", "unknown", "budget"]
+OutcomeStatus = Literal["done", "failed", "skipped", "unknown", "budget", "planned"]
+NOTHING = (Decimal(0), Decimal(0))  # an estimate: what costs nothing any more
 
 
 class BatchItem(msgspec.Struct, frozen=True):
@@ -30,10 +31,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     request: AnyRequest
     status: OutcomeStatus
     """``done``; ``failed`` (see `error`); ``skipped``, since its files exist already; ``unknown``, since the
-    answer is lost and it may have been charged; ``budget``, since it could have passed the budget."""
+    answer is lost and it may have been charged; ``budget``, since it could have passed the budget. Of a dry run:
+    ``planned``, since it would be done; the others say how it would end otherwise."""
     result: ImageResult | None = None
     paths: tuple[Path, ...] = ()
-    """Files written, or found when skipped."""
+    """Files written, or found when skipped; of a dry run, where they would go, as far as that can be known."""
     uncarried: tuple[Path, ...] = ()
     """Those of the files written that did not get all they should have of their original's metadata, or not the
     mark: the original is gone or odd, or they are of a format that takes none. Their pictures are whole."""
@@ -41,9 +43,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     expected: tuple[str, ...] = ()
     """Profile ids that the request named."""
     missing: tuple[str, ...] = ()
-    """Those of them that were not recognised."""
+    """Those of them that were not recognised. Nobody where the service did not tell who was: see
+    ``result.known_subjects.is_told``."""
     spent: Decimal | None = Decimal(0)
-    """US dollars by the price table; ``None`` where no price is known or the charge is not."""
+    """US dollars by the price table; ``None`` where no price is known, the charge is not, or the service did not
+    tell who was recognised and the price depends on it."""
+    estimate: tuple[Decimal, Decimal] | None = None
+    """Of a dry run: US dollars, at least and at most, that would still be paid for it. Zeros where it is there, or
+    is bought and only has to be fetched; ``None`` where no price is known, and in a run that is none."""
+    variations: "tuple[Outcome, ...]" = ()
+    """How each variation ended, in their order, where they were sent as requests of one picture each. The status
+    and the error are then the worst of theirs, ``result`` has all pictures that were bought, and ``missing`` names
+    whoever was not recognised in any one of them."""
 
     def __repr__(self) -> str:
         return f"<Outcome {self.key} {self.status}>"
@@ -53,7 +64,7 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """A batch's counters."""
 
     running: int
-    """Items begun and not final."""
+    """Items begun and not final; an item that is sent as several requests counts with those under way."""
     limit: int
     """Items that may run at once now, as the service was found to take them."""
     waiting: int
@@ -65,6 +76,14 @@ class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):
     over_budget: int
     spent: Decimal
     """US dollars, as far as prices are known."""
+    planned: int = 0
+    """Items that a dry run would do."""
+    estimated_low: Decimal = Decimal(0)
+    """US dollars that a dry run's items would cost at least, as far as prices are known."""
+    estimated_high: Decimal = Decimal(0)
+    """US dollars that they would cost at most, as far as prices are known."""
+    unpriced: int = 0
+    """Planned items whose price is not known: they are in neither sum."""
     stopped: PhotaError | None
     """Why no further item is begun: a refused key, an empty balance, an empty budget, a broken iterator."""
 

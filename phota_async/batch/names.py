@@ -24,8 +24,8 @@ DIGEST_BYTES = 16
 MAX_NAME = 200  # bytes: room for a number, a suffix and the mark of an unfinished file below the usual 255
 
 
-def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Path:
-    """Return the path of an item's first picture, without a suffix: ``sub/12.png`` gives ``sub/12.edit-1``.
+def target_of(output: Path, key: str, request: AnyRequest, number: int = 1) -> Path:
+    """Return the path of an item's picture, without a suffix: ``sub/12.png`` gives ``sub/12.edit-1``.
 
     Raises:
         InputError: The key is no safe relative path.
@@ -34,7 +34,6 @@ def target_of(output: Path, key: str, request: AnyRequest, take: int = 1) -> Pat
     stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 - pathlib takes ten times as long, for each item
     if suffix.lower() not in KNOWN_SUFFIXES:
         stem = parts[-1]
-    number = 1 if take == 1 else 1 + (take - 1) * request.num_output_images  # behind the pictures of earlier takes
     name = f"{stem}.{request.operation}-{number}"
     if len(name.encode()) > MAX_NAME:
         raise InputError(f"key: expected names of at most {MAX_NAME} bytes, got {len(name.encode())}")

@@ -117,8 +117,6 @@ class RequestPhotos:
 
         The same original, picture and options give the same bytes.
         """
-        if not (self._options.mark or self._carries):
-            return
         try:
             originals = images_of(self._request)[:1] if self._carries else ()
             async with await self._desk.room_out(originals, sink.size):
@@ -130,6 +128,11 @@ class RequestPhotos:
         """Return the files that did not get all they should have."""
         places = sorted(self._uncarried) if self._uncarried else ()
         return tuple(path for place in places if (path := result.images[place].path) is not None)
+
+    @property
+    def finishes(self) -> bool:
+        """Whether there is anything to give to a picture."""
+        return self._options.mark or self._carries
 
     @property
     def _carries(self) -> bool:

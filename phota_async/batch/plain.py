@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ..errors import PhotaError
 from ..results import ImageResult
-from ..validation import check_request
 from .budget import cost_of
 from .items import BatchItem, Outcome, outcome_of
-from .names import Places, existing, target_of
+from .names import existing
 from .options import Options
+from .parts import Part
 from .photos import PhotoDesk, RequestPhotos
 
 
@@ -22,35 +22,28 @@ class PlainBuyer:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._places = Places()
         self._desk = PhotoDesk(options)
 
     async def open(self) -> None:
         """Nothing to prepare."""
 
     async def aclose(self) -> None:
-        """Forget the names that were taken, and end the processes that prepared photos."""
-        self._places.close()
+        """End the processes that prepared photos."""
         await self._desk.aclose()
 
-    async def carry_out(self, item: BatchItem) -> Outcome:
-        """Finish one item; errors are raised."""
-        check_request(item.request)
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
         output = self._options.output
-        if output is not None:
-            target = target_of(output, item.key, item.request)
-            self._places.claim(target, item.request)  # first: what lies there may be another item's, of this very run
-            found = existing(target) if self._options.exists == "error" else []
-            if found:
-                return outcome_of(item, "skipped", paths=tuple(found))
-        return await self._take_all(item)
+        if output is not None and self._options.exists == "error" and (found := existing(part.target(output))):
+            return outcome_of(part.item, "skipped", paths=tuple(found))
+        return await self._take_all(part)
 
-    async def _take_all(self, item: BatchItem) -> Outcome:
+    async def _take_all(self, part: Part) -> Outcome:
         """Ask until everybody was recognised, or as often as allowed."""
-        output, paths, uncarried = self._options.output, list[Path](), list[Path]()
+        item, output, paths, uncarried = part.item, self._options.output, list[Path](), list[Path]()
         spent: Decimal | None = Decimal(0)
         for take in range(1, self._options.retry_missed + 2):
-            where = None if output is None else target_of(output, item.key, item.request, take)
+            where = None if output is None else part.target(output, take)
             photos = self._desk.photos_of(item.request)
             try:
                 result, cost = await self._buy(item, where, photos)
@@ -101,5 +94,5 @@ class PlainBuyer:
             exists=options.exists,
             mode=options.mode,
             ready=photos.ready,
-            finish=photos.finish,
+            finish=photos.finish if photos.finishes else None,
         )

@@ -1,6 +1,5 @@
 """Take items one by one from what the user gave: an iterable or an asynchronous one."""
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from ..errors import InputError, PhotaError
@@ -12,7 +11,7 @@ Items = Iterable[BatchItem] | AsyncIterable[BatchItem]
 
 
 class Puller:
-    """Gives the next item, or ``None`` at the end, to one worker at a time."""
+    """Gives the next item, or ``None`` at the end; never asked for two at once."""
 
     def __init__(self, items: Items) -> None:
         if isinstance(items, AsyncIterable):
@@ -22,7 +21,6 @@ class Puller:
             self._asynchronous, self._plain = None, iter(items)
         else:
             raise InputError(f"items: expected an iterable of BatchItem, got {type(items).__name__}")
-        self._turn = asyncio.Lock()
         self._ended = False
 
     @property
@@ -38,14 +36,13 @@ class Puller:
         """
         if self._asynchronous is None:
             return self.next_nowait()
-        async with self._turn:
-            try:
-                item = END if self._ended else await anext(self._asynchronous, END)
-            except PhotaError:
-                self._ended = True
-                raise
-            except Exception as error:
-                raise self._broken(error) from error
+        try:
+            item = END if self._ended else await anext(self._asynchronous, END)
+        except PhotaError:
+            self._ended = True
+            raise
+        except Exception as error:
+            raise self._broken(error) from error
         return self._checked(item)
 
     def next_nowait(self) -> BatchItem | None:

@@ -236,7 +236,7 @@ class Purchase:
             Done(
                 files=to_stored(files, options.output),
                 cost=record.cost if is_paid else to_micros(cost),
-                counts=result.known_subjects.counts,
+                counts=result.known_subjects.counts if result.known_subjects.is_told else None,
             )
         )
         uncarried = self._photos.uncarried(result)
@@ -258,7 +258,7 @@ class Purchase:
     def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
-        finish, name = self._photos.finish, f"{self.target.name}.jpg"
+        finish, name = self._photos.finish if self._photos.finishes else None, f"{self.target.name}.jpg"
         return HeldDestination(self.target.parent, name, self._options.exists, self._proven, finish=finish)
 
     async def _change(self, change: Change) -> None:

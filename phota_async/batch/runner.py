@@ -1,11 +1,9 @@
 """The batch: workers that pull items, and a reader that gets outcomes as they finish."""
 
-import asyncio
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -24,19 +22,40 @@ from ..errors import (
 )
 from ..media.files import Exists
 from ..results import StrPath, to_path
+from .admission import Admission
 from .budget import Budget
+from .collisions import check_places
+from .feed import Feed
 from .gate import Gate
-from .items import BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
+from .items import NOTHING, BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
 from .options import Metadata, Options
+from .outbox import OrderedOutbox, Outbox
+from .parts import Part
 from .plain import PlainBuyer
-from .puller import Items, Puller
+from .puller import Items
+from .tally import Tally
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
     from ..ledger.records import Store
-    from .accounted import LedgerBuyer
 
 FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
+
+
+class Buyer(Protocol):
+    """What the workers hand their parts to."""
+
+    async def open(self) -> None:
+        """Begin."""
+        ...
+
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
+        ...
+
+    async def aclose(self) -> None:
+        """End; what is under way comes to its end."""
+        ...
 
 
 class Batch:
@@ -60,7 +79,9 @@ class Batch:
             many the service takes: more while it answers well, half as many when it says 429 or 503.
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
         output: A directory for the pictures, which mirrors the items' keys; an item whose file exists is
-            skipped and costs nothing. ``None`` keeps results in memory.
+            skipped and costs nothing. ``None`` keeps results in memory. Two items never share a place: a list, or
+            another sequence, is looked through when the block is entered, which raises `InputError` before
+            anything is sent; of what can be read only once, the later item fails in its turn, before it is sent.
         ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the
             same batch, killed at any instant and run again, finishes what was begun and pays for nothing twice.
             ``True`` keeps it in ``output/.phota/ledger.sqlite``. An item is then known by its photos' content and
@@ -68,7 +89,8 @@ class Batch:
         name: The batch's name in the ledger: the same item in two batches is bought twice.
         resend_unknown: Whether to buy anew what may have been bought already; the service may charge it twice.
         budget: A spending cap; with a ledger over all runs of the batch.
-        retry_missed: How often to ask again when a named profile was not recognised; each is billed.
+        retry_missed: How often to ask again when a named profile was not recognised; each is billed. Where the
+            service did not tell who was recognised, nothing is asked again.
         exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again. With a
             ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
         prepare: Whether photos are made fit to leave before they are sent, links excepted: upright, at most 4096
@@ -86,6 +108,19 @@ class Batch:
             ``prepare`` no place leaves this machine.
         mark: Whether these files say that AI made them (IPTC digital source type), whatever ``metadata`` is.
             ``metadata="none", mark=False`` leaves them byte for byte as they came.
+        ordered: Whether outcomes come in the items' order. At most twice ``max_concurrency`` of them wait behind
+            an item that takes long; then no further one is begun until it is done.
+        one_request: Whether an item is sent as one request in any case. By default an item that names profiles and
+            asks for several variations is sent as a request for each, since the service tells who was recognised
+            for all pictures of an answer together: each takes a place among ``max_concurrency``, is reserved,
+            bought and accounted for by itself, and ``retry_missed`` asks only for those that missed somebody. They
+            end in one outcome; see ``Outcome.variations``. An item whose photo is a stream that cannot be set back
+            is sent as one request too. With a ledger, what was bought one way is not known the other way.
+        dry_run: Whether everything is only said and nothing done: the same loop gives outcomes that are ``planned``,
+            or end as they would before anything is sent, each with its ``estimate`` and ``paths``. Nothing is
+            sent, written or locked; photos are read, and so is a ledger (a path or a `Ledger`), even while another
+            process has it. A budget stays as it is, upper prices are counted against it, and items are looked at
+            one by one, so that what is planned fits into it in any case.
     """
 
     def __init__(
@@ -107,6 +142,10 @@ class Batch:
         metadata: Metadata = "copy",
         gps: bool = True,
         mark: bool = True,
+        # How outcomes come
+        ordered: bool = False,
+        one_request: bool = False,
+        dry_run: bool = False,
     ) -> None:
         if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
             raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
@@ -132,31 +171,32 @@ class Batch:
         self._max_concurrency = max_concurrency
         self._ledger = ledger
         self._name = name
+        self._one_request = one_request
+        self._dry_run = dry_run
+        self._workers = 1 if dry_run and budget is not None else max_concurrency
         self._resend_unknown = resend_unknown
-        self._counts: Counter[OutcomeStatus] = Counter()
-        self._spent = Decimal(0)
+        self._tally = Tally()
         self._running = 0
         self._stopped: PhotaError | None = None
-        self._outcomes: deque[Outcome] = deque()
+        self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
 
     async def __aenter__(self) -> AsyncIterator[Outcome]:
         if self._group is not None:
             raise InputError("batch: expected to be entered once, got a second time")
-        self._puller = Puller(self._items)
-        self._changed = asyncio.Event()
-        self._blocked: deque[asyncio.Future[None]] = deque()
-        self._is_waking = False
-        self._workers = self._max_concurrency
         self._buyer = self._make_buyer()
+        self._admission = self._make_admission()
+        self._feed = Feed(self._items, self._admission.admit, one_request=self._one_request)
+        if not self._dry_run:  # which says it of each item
+            await check_places(self._items, self._options.output)
         await self._buyer.open()
         self._gate = Gate(self._max_concurrency)
         self._refusals.append(self._gate.refused)
         self._group = await anyio.create_task_group().__aenter__()
-        for _ in range(self._max_concurrency):
+        for _ in range(self._workers):
             self._group.start_soon(self._work)
-        return _Outcomes(self)
+        return self._outbox
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -167,141 +207,127 @@ class Batch:
         try:
             await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
         finally:
+            self._admission.close()
             with anyio.CancelScope(shield=True):
                 await self._buyer.aclose()
 
     def statistics(self) -> BatchStatistics:
         """Return a snapshot of the counters."""
+        tally = self._tally
         return BatchStatistics(
             running=self._running,
             limit=self._gate.limit if self._group else self._max_concurrency,
-            waiting=len(self._outcomes),
-            done=self._counts["done"],
-            failed=self._counts["failed"],
-            skipped=self._counts["skipped"],
-            unknown=self._counts["unknown"],
-            over_budget=self._counts["budget"],
-            spent=self._spent,
+            waiting=len(self._outbox),
+            done=tally.counts["done"],
+            failed=tally.counts["failed"],
+            skipped=tally.counts["skipped"],
+            unknown=tally.counts["unknown"],
+            over_budget=tally.counts["budget"],
+            spent=tally.spent,
+            planned=tally.counts["planned"],
+            estimated_low=tally.estimated_low,
+            estimated_high=tally.estimated_high,
+            unpriced=tally.unpriced,
             stopped=self._stopped,
         )
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+        counts = repr(self._tally)
         return f"<Batch {self._running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
 
-    def _make_buyer(self) -> "PlainBuyer | LedgerBuyer":
+    def _make_admission(self) -> Admission:
+        return Admission(self._options.output)
+
+    def _make_buyer(self) -> Buyer:
+        if self._dry_run:
+            return self._make_planner()
         if self._ledger is None or self._ledger is False:
             return PlainBuyer(self._options)
         from .accounted import LedgerBuyer  # noqa: PLC0415 - SQLite is imported only where it is used
 
         return LedgerBuyer(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
 
+    def _make_planner(self) -> Buyer:
+        from .planned import LedgerPlanner, PlainPlanner  # noqa: PLC0415 - likewise
+
+        if self._ledger is None or self._ledger is False:
+            return PlainPlanner(self._options)
+        return LedgerPlanner(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
+
     async def _work(self) -> None:
-        """Pull and finish items until there are none, or there is a reason to stop."""
+        """Pull and finish parts until there are none, or there is a reason to begin no further item."""
         try:
-            while self._stopped is None:
-                outcome = await self._carry_out_next()
-                if outcome is None:
-                    return
-                self._counts[outcome.status] += 1
-                if outcome.spent:
-                    self._spent += outcome.spent
-                if len(self._outcomes) >= self._max_concurrency:
-                    await self._until_read()
-                self._outcomes.append(outcome)
-                self._changed.set()
-                self._wake()
+            while await self._carry_out_next():
+                pass
         finally:
-            self._workers -= 1
-            self._changed.set()
+            self._outbox.leave()
 
-    async def _carry_out_next(self) -> Outcome | None:
-        """Pull one item once the gate admits it, and finish it; ``None`` when there are no more."""
+    async def _carry_out_next(self) -> bool:
+        """Pull one part once the gate admits it, and finish it; says whether there was one."""
         # Where nothing waits, nothing is awaited: a coroutine for each step would double an item's cost.
-        mark, outcome = self._gate.enter_nowait() or await self._gate.enter(), None
+        mark, end = self._gate.enter_nowait() or await self._gate.enter(), None
         try:
-            item = self._next_plain_item() if self._puller.is_plain else await self._next_item()
-            if item is not None:
-                outcome = await self._finish(item)
+            part = self._next_nowait() if self._feed.is_plain else await self._next()
+            if part is None:
+                return False
+            end = await self._finish(part)
         finally:
-            self._gate.leave(mark, well=outcome is not None and outcome.status == "done")
-        return outcome
+            self._gate.leave(mark, well=end is not None and end.status == "done")
+        outcome = self._joined(part, end)
+        if outcome is not None and not self._outbox.put_nowait(part.number, outcome):
+            await self._outbox.put(part.number, outcome)
+        return True
 
-    def _next_plain_item(self) -> BatchItem | None:
-        if self._stopped is not None:  # while this worker waited at the gate
-            return None
-        try:
-            return self._puller.next_nowait()
-        except PhotaError as error:
-            self._stopped = error
-        return None
-
-    async def _next_item(self) -> BatchItem | None:
+    def _next_nowait(self) -> Part | None:
         if self._stopped is not None:
-            return None
+            return self._feed.next_begun()
         try:
-            return await self._puller.next()
+            return self._feed.next_nowait()
         except PhotaError as error:
             self._stopped = error
         return None
 
-    async def _finish(self, item: BatchItem) -> Outcome:
-        """Carry out one item; whatever happens becomes its outcome."""
+    async def _next(self) -> Part | None:
+        if self._stopped is not None:
+            return self._feed.next_begun()
+        try:
+            return await self._feed.next()
+        except PhotaError as error:
+            self._stopped = error
+        return None
+
+    async def _finish(self, part: Part) -> Outcome:
+        """Carry out one part; whatever happens becomes its outcome."""
+        if part.refusal is not None:
+            return self._failed(part.item, part.refusal)
+        if self._stopped is not None:  # while the iterator was waited for
+            return self._ended(part.item, "failed", self._stopped)
         self._running += 1
         try:
-            return await self._buyer.carry_out(item)
+            return await self._buyer.carry_out(part)
         except PhotaError as error:
-            return self._failed(item, error)
+            return self._failed(part.item, error)
         finally:
             self._running -= 1
 
-    def _failed(self, item: BatchItem, error: PhotaError) -> Outcome:
-        if isinstance(error, BudgetExceededError):
-            return outcome_of(item, "budget", error=error)
-        if isinstance(error, ResponseLostError):
-            return outcome_of(item, "unknown", error=error, spent=None)
-        if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
-            self._stopped = error
-        unknown = error.charged == "unknown"
-        return outcome_of(item, "failed", error=error, spent=None if unknown else Decimal(0))
-
-    async def _until_read(self) -> None:
-        """Wait while the reader has plenty. Workers are woken one by one: all at once, most would wait again."""
-        waiter: asyncio.Future[None] | None = None
-        while len(self._outcomes) >= self._max_concurrency:
-            join = self._blocked.append if waiter is None else self._blocked.appendleft  # who waited stays first
-            waiter = asyncio.get_running_loop().create_future()
-            join(waiter)
-            await waiter
-            self._is_waking = False
-
-    def _wake(self) -> None:
-        """Let the next worker go on if there is room and none is about to."""
-        if self._blocked and not self._is_waking and len(self._outcomes) < self._max_concurrency:
-            waiter = self._blocked.popleft()
-            if not waiter.done():  # as it is when the batch was left
-                self._is_waking = True
-                waiter.set_result(None)
-
-    async def _next_outcome(self) -> Outcome:
-        while not self._outcomes:
-            if not self._workers:
-                raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
-        outcome = self._outcomes.popleft()
-        self._wake()
+    def _joined(self, part: Part, end: Outcome) -> Outcome | None:
+        """Count what a part cost, and return the item's outcome with its last part."""
+        self._tally.pay(end)
+        outcome = end if part.whole is None else part.whole.add(part.variation, end)
+        if outcome is not None:
+            self._tally.count(outcome)
         return outcome
 
+    def _failed(self, item: BatchItem, error: PhotaError) -> Outcome:
+        if isinstance(error, BudgetExceededError):
+            return self._ended(item, "budget", error)
+        if isinstance(error, ResponseLostError):
+            return self._ended(item, "unknown", error, spent=None)
+        if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
+            self._stopped = error
+        return self._ended(item, "failed", error, spent=None if error.charged == "unknown" else Decimal(0))
 
-class _Outcomes:
-    """The reader's end of a batch."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Coroutine[None, None, Outcome]:
-        return self._batch._next_outcome()  # noqa: SLF001 - one class in two
+    def _ended(
+        self, item: BatchItem, status: OutcomeStatus, error: PhotaError, spent: Decimal | None = NOTHING[0]
+    ) -> Outcome:
+        return outcome_of(item, status, error=error, spent=spent, estimate=NOTHING if self._dry_run else None)

@@ -29,7 +29,7 @@ def parameters_of(request: AnyRequest) -> dict[str, Any]:
     return given | dict(request.extra)
 
 
-def purchase_of(request: AnyRequest, photos: Sequence[str], *, batch: str, take: int) -> str:
+def purchase_of(request: AnyRequest, photos: Sequence[str], *, batch: str, take: int, variation: int = 1) -> str:
     """Return the id of a purchase: 32 hexadecimal digits.
 
     Args:
@@ -37,8 +37,12 @@ def purchase_of(request: AnyRequest, photos: Sequence[str], *, batch: str, take:
         photos: What identifies each of them: ``sha256:...`` of its bytes, or ``link:...``.
         batch: The batch's name: the same photo in two batches is two purchases.
         take: 1, or more where the same is asked for again because somebody was not recognised.
+        variation: 1, or more where an item's variations are requests of their own. The first of them is what an
+            item of one picture buys: whoever asks for more later has it already.
     """
     what = [SCHEME, batch, request.operation, take, list(photos), parameters_of(request)]
+    if variation > 1:
+        what.append(variation)
     try:
         text = msgspec.json.encode(what, order="sorted")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

@@ -70,8 +70,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What earlier generations may have cost."""
     job_id: str | None = None
     files: tuple[File, ...] = ()
-    counts: dict[str, int] = {}
-    """Who was recognised: profile id to appearances."""
+    counts: dict[str, int] | None = {}
+    """Who was recognised: profile id to appearances; ``None`` where the service did not tell."""
     error: str | None = None
     """Kind, status and code of the last failure; never the service's words, which may repeat a prompt."""
 
@@ -150,7 +150,8 @@ class Done(msgspec.Struct, frozen=True):
 
     files: tuple[File, ...] = ()
     cost: int | None = None
-    counts: dict[str, int] = {}
+    counts: dict[str, int] | None = {}
+    """Profile id to appearances; ``None`` where the service did not tell."""
 
 
 Change = Submitted | Refused | JobFailed | Lost | Done

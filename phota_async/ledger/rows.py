@@ -13,7 +13,7 @@ FILES, COUNTS, STATE = (COLUMNS.index(name) for name in ("files", "counts", "sta
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join("?" * len(COLUMNS))
 _decode_files = msgspec.json.Decoder(tuple[File, ...]).decode
-_decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+_decode_counts = msgspec.json.Decoder(dict[str, int] | None).decode
 
 _CHANGES = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("purchase", "copy"))
 PUT = f"""INSERT INTO purchase ({_NAMES}) VALUES ({_MARKS})
@@ -26,6 +26,7 @@ FIND_JOB = f"""SELECT {_NAMES} FROM purchase
     WHERE batch = ? AND state = 'submitted' AND state NOT IN ('done', 'failed')
     AND item = ? AND operation = ? AND take = ? AND run <> ? LIMIT 1"""  # noqa: S608
 LAST = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY copy DESC LIMIT 1"  # noqa: S608
+FIND_ALL = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY item = ? DESC, copy"  # noqa: S608
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
 COMMITTED = "SELECT batch, sum(lost + coalesce(cost, reserved, 0)) FROM purchase GROUP BY batch"
@@ -59,6 +60,11 @@ def last(connection: sqlite3.Connection, purchase: str) -> Record | None:
     """Return the record with the highest number among equal purchases."""
     row = connection.execute(LAST, (purchase,)).fetchone()
     return None if row is None else _to_record(row)
+
+
+def find_all(connection: sqlite3.Connection, purchase: str, *, item: str) -> list[Record]:
+    """Return all records of a purchase, in the order in which `find` gives them."""
+    return [_to_record(row) for row in connection.execute(FIND_ALL, (purchase, item))]
 
 
 def page(connection: sqlite3.Connection, batch: str | None, after: tuple[str, int], count: int) -> list[Record]:

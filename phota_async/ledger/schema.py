@@ -27,6 +27,8 @@ CREATE = (
     "INSERT INTO counter VALUES ('run', 0)",
 )
 
+COUNTS_MAY_BE_NULL: tuple[str, ...] = ()  # nothing to change, but an older client could not read it
+
 Step = Sequence[str]
 # Records lie in the order they came, beside an index of their ids: among a million, ids are random places, and each
 # write of a whole record there would touch a page of its own.
@@ -48,7 +50,7 @@ IN_ORDER = (
     "CREATE INDEX open_purchase ON purchase (batch, item) WHERE state NOT IN ('done', 'failed')",
     "CREATE TABLE photo (file TEXT PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID",
 )
-STEPS: Sequence[Step] = (CREATE, IN_ORDER)
+STEPS: Sequence[Step] = (CREATE, IN_ORDER, COUNTS_MAY_BE_NULL)
 """``STEPS[n]`` makes version n + 1 of version n; version 0 is an empty file. Steps are never changed once released."""
 
 SHARES = frozenset(
@@ -88,13 +90,43 @@ def connect(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connection | None:
+    """Open a ledger's file as it is, to read it; ``None`` when there is none, or nothing in it yet.
+
+    A write-ahead log that is in use has its files, which a reader may share. Without them SQLite would make them
+    anew for a reader too, unless it is told that nobody writes, which is what their absence says. Should somebody
+    begin to write later, the reader sees what was there, or an error: never something that is paid for.
+
+    Raises:
+        LedgerError: It is no ledger, is damaged, or was written by a newer client.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(20)
+        is_quiet = head[18:19] == b"\2" and not _size_of(path.with_name(path.name + "-wal"))
+        address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_quiet else ''}"
+        connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        _check_ours(connection, path)
+        if _version_of(connection, path, steps):
+            return connection
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise LedgerError(f"{path} cannot be read: {error}") from None
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
 def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = STEPS) -> None:
     """Bring a file to the newest version, each step in a transaction of its own."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(steps):
-        raise LedgerError(f"{path}: expected a ledger of version {len(steps)} or older, got {version}").with_context(
-            hint="a newer phota_async wrote it: use that one"
-        )
+    version = _version_of(connection, path, steps)
     for number, step in enumerate(steps[version:], version + 1):
         connection.execute("BEGIN IMMEDIATE")
         for statement in step:
@@ -102,6 +134,16 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Step] = 
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
+
+
+def _version_of(connection: sqlite3.Connection, path: Path, steps: Sequence[Step]) -> int:
+    """Return a file's version, 0 for an empty one."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(steps):
+        raise LedgerError(f"{path}: expected a ledger of version {len(steps)} or older, got {version}").with_context(
+            hint="a newer phota_async wrote it: use that one"
+        )
+    return version
 
 
 def set_journal(connection: sqlite3.Connection, *, is_share: bool) -> str:
@@ -145,6 +187,13 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if application != APPLICATION and (application or tables):
         raise LedgerError(f"{path}: expected a ledger, got a database of another program")
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _unescape(text: str) -> str:

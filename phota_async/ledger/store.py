@@ -155,7 +155,7 @@ class Ledger:
         if record is None:
             return None
         begun = rules.begin(record, wish)
-        rows.put(connection, begun.record)
+        self._put(connection, begun.record, record.committed)
         return begun
 
     def _change(self, connection: sqlite3.Connection, record: Record, change: Change) -> Record:

@@ -8,6 +8,7 @@ import asyncio
 import io
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -25,6 +26,7 @@ from .formats import HEAD, sniff
 MAX_NAME = 256  # characters; what is longer is hardly a path
 STEP = 192 * 1024  # bytes encoded at once, a multiple of 3 so that no padding falls inside; 256 KB of text
 READ_AHEAD = 8 * STEP  # bytes a thread reads at once: fewer hops between threads
+_reading = tuple(threading.RLock() for _ in range(32))  # an open file, or an image, is read by one thread at a time
 
 
 class Source(Protocol):
@@ -184,6 +186,16 @@ def _source(slot: Slot, validate: bool) -> Source:
     return source
 
 
+def is_readable_again(image: Any) -> bool:
+    """Whether several calls may send the same photo: a stream that cannot be set back gives it to the first only."""
+    if not hasattr(image, "read"):
+        return True
+    try:
+        return bool(image.seekable())
+    except (AttributeError, ValueError):  # no such method; closed
+        return False
+
+
 def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
     """Yield a photo's own bytes, for whoever identifies it. Blocks; an open file is left where it stands.
 
@@ -191,10 +203,11 @@ def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
         InputError: It is no photo, or a stream that can be read only once.
     """
     try:
-        place = image.tell() if hasattr(image, "read") else None
-        source = _file(image, name) if _is_path(image) else _open(image, name)[0]
-        if place is not None:
-            image.seek(place)
+        with _lock_of(image):
+            place = image.tell() if hasattr(image, "read") else None
+            source = _file(image, name) if _is_path(image) else _open(image, name)[0]
+            if place is not None:
+                image.seek(place)
     except (OSError, AttributeError):  # a pipe cannot tell where it stands
         raise InputError(f"{label_of(None, name)}: expected a file that can be read twice, got a stream") from None
     yield from source.raw()
@@ -217,11 +230,17 @@ def _open(image: Any, name: str) -> tuple[BytesSource | FileSource, bytes]:
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _in_memory(image)
     if hasattr(image, "read"):
-        return _file_object(image, name)
+        with _lock_of(image):
+            return _file_object(image, name)
     if hasattr(image, "save") and hasattr(image, "mode"):
-        return _in_memory(_pillow(image, name))
+        with _lock_of(image):
+            return _in_memory(_pillow(image, name))
     expected = "a path, bytes, a link, a data URI, a binary file or a Pillow image"
     raise InputError(f"{name}: expected {expected}, got {type(image).__name__}")
+
+
+def _lock_of(image: object) -> threading.RLock:
+    return _reading[id(image) % len(_reading)]
 
 
 def _in_memory(data: bytes | bytearray | memoryview) -> tuple[BytesSource, bytes]:

@@ -19,6 +19,8 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         seconds: From the item's start to its end, where somebody measured it.
     """
     result = outcome.result
+    low, high = outcome.estimate or (outcome.spent, outcome.spent)
+    is_told = result is None or result.known_subjects.is_told
     kept = [image.data for image in result.images if image.data] if result and not outcome.paths else []
     return SheetRow(
         key=outcome.key,
@@ -26,11 +28,11 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
         status=outcome.status,
         prompt=outcome.request.prompt or "",
         sources=tuple(_photo(image) for image in images_of(outcome.request)),
-        results=(*outcome.paths, *kept),
-        expected=outcome.expected,
-        found=result.known_subjects.counts if result else {},
-        price_low=outcome.spent,
-        price_high=outcome.spent,
+        results=() if outcome.status == "planned" else (*outcome.paths, *kept),
+        expected=outcome.expected if is_told else (),  # nobody knows whether they are in it
+        found=result.known_subjects.counts | dict.fromkeys(outcome.missing, 0) if result else {},
+        price_low=low,
+        price_high=high,
         seconds=seconds,
         error=str(outcome.error) if outcome.error else "",
         request_id=_mark(outcome),
@@ -38,7 +40,9 @@ def row_of(outcome: "Outcome", *, seconds: float | None = None) -> SheetRow:
 
 
 def _mark(outcome: "Outcome") -> str | None:
-    """Return what to quote to the service: the request's id, or the job's."""
+    """Return what to quote to the service: the id of the request, or the job's; the first of several."""
+    if outcome.variations:
+        return _mark(outcome.variations[0])
     if outcome.result is not None:
         return outcome.result.request_id or outcome.result.job_id
     return outcome.error.request_id if outcome.error else None

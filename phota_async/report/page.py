@@ -16,7 +16,7 @@ from markupsafe import Markup
 from .rows import RANK_MISSED, SheetPhoto, SheetRow, money, prompt_parts, total, without_links
 from .thumbnails import Thumbnail, is_address
 
-TONES = {"done": "good", "failed": "bad", "unknown": "odd", "budget": "odd", "skipped": "calm"}
+TONES = {"done": "good", "failed": "bad", "unknown": "odd", "budget": "odd", "skipped": "calm", "planned": "calm"}
 
 
 def render(

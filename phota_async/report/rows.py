@@ -14,7 +14,7 @@ SheetPhoto = str | Path | bytes
 _LINK = re.compile(r"(?i)\b(https?://)(?:[^\s/@\"'<>]*@)?([^\s/?#\"'<>]+)[^\s\"'<>]*")
 _SUBJECT = re.compile(r"\[\[\s*([^\[\]]+?)\s*\]\]")
 
-_RANK = {"failed": 0, "unknown": 1, "budget": 2, "done": 4, "skipped": 5}
+_RANK = {"failed": 0, "unknown": 1, "budget": 2, "done": 4, "planned": 4, "skipped": 5}
 RANK_MISSED = 3  # a picture without a face that was asked for stands after what failed, before what is well
 
 
@@ -26,7 +26,7 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     """``edit``, ``generate``, ``enhance`` or ``remix``."""
     status: str
-    """``done``, ``failed``, ``skipped``, ``unknown`` or ``budget``; another word is shown as it is."""
+    """``done``, ``failed``, ``skipped``, ``unknown``, ``budget`` or ``planned``; another word is shown as it is."""
     prompt: str = ""
     """The prompt as it was sent; ``[[profile_id]]`` is shown as a name."""
     sources: tuple[SheetPhoto, ...] = ()

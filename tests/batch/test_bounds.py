@@ -72,11 +72,11 @@ async def test_items_are_pulled_as_places_become_free(listen: Listen, connect: C
     release = asyncio.Event()
     peer = await listen(hold(release, answer(200, image_answer(PHOTO))))
     items = Items()
-    async with Batch(connect(peer), getattr(items, how)(), max_concurrency=most, mode="sync") as outcomes:
+    batch = Batch(connect(peer), getattr(items, how)(), max_concurrency=most, mode="sync")
+    async with batch as outcomes:
         await until(lambda: len(peer.posts) == most)
         assert items.taken == most
         release.set()
-        batch: Any = outcomes._batch  # type: ignore[attr-defined]
         await until(lambda: batch.statistics().waiting == most and batch.statistics().running == 0)
         for _ in range(50):
             await asyncio.sleep(0)

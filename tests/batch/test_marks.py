@@ -101,7 +101,7 @@ class Client:
 
 async def run(keys: Any, output: Path) -> tuple[Client, list[Any]]:
     client = Client()
-    batch = Batch(cast(PhotaClient, client), [BatchItem(key, SEA) for key in keys], mode="sync", output=output)
+    batch = Batch(cast(PhotaClient, client), (BatchItem(key, SEA) for key in keys), mode="sync", output=output)
     async with batch as outcomes:
         return client, [outcome async for outcome in outcomes]
 
@@ -111,7 +111,7 @@ async def test_a_collision_is_found_beyond_what_is_kept_in_memory(
 ) -> None:
     monkeypatch.setattr(marks_module.Marks.__init__, "__defaults__", (3,))
     keys = [f"{number}.png" for number in range(20)]
-    client, outcomes = await run([*keys, "19.jpg", "0.jpg"], tmp_path)
+    client, outcomes = await run(iter([*keys, "19.jpg", "0.jpg"]), tmp_path)
     assert {outcome.key for outcome in outcomes if isinstance(outcome.error, InputError)} == {"19.jpg", "0.jpg"}
     assert client.calls == 20
 

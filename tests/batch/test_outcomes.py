@@ -4,6 +4,7 @@ import asyncio
 import errno
 import itertools
 import os
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,29 @@ async def test_items_that_wait_for_their_turn_are_not_begun_once_the_batch_has_s
     assert next(taken).key == str(START)
 
 
+async def test_what_an_iterator_gives_after_the_batch_has_stopped_is_not_sent(listen: Listen, connect: Connect) -> None:
+    refused = asyncio.Event()
+
+    async def stream() -> AsyncIterator[BatchItem]:
+        yield items_of("1")[0]
+        await refused.wait()
+        yield items_of("2")[0]
+
+    peer = await listen(answer(401))
+    batch = Batch(connect(peer), stream(), mode="sync", max_concurrency=2)
+    async with batch as outcomes:
+        first = await anext(outcomes)
+        refused.set()
+        rest = [outcome async for outcome in outcomes]
+
+    assert [(each.key, each.status, each.spent) for each in (first, *rest)] == [
+        ("1", "failed", Decimal(0)),
+        ("2", "failed", Decimal(0)),
+    ]
+    assert rest[0].error is batch.statistics().stopped
+    assert len(peer.posts) == 1
+
+
 async def test_one_bad_item_does_not_stop_the_others(listen: Listen, connect: Connect, tmp_path: Path) -> None:
     peer = await listen(answer(200, image_answer(PHOTO)))
     bad: list[AnyRequest] = [
@@ -280,6 +304,32 @@ async def test_asking_again_has_an_end(listen: Listen, connect: Connect) -> None
     assert len(peer.posts) == 3
 
 
+@pytest.mark.parametrize("told", [None, {}, {"counts": None}])
+async def test_nobody_is_asked_for_again_when_the_service_told_nothing(
+    listen: Listen, connect: Connect, told: Any
+) -> None:
+    """The picture may show everybody: it is not bought again, and what it cost is not known."""
+    peer = await listen(answer(200, image_answer(PHOTO, known_subjects=told)))
+    budget = Budget(20, prices=PRICES)
+
+    found = await run(connect(peer), [BatchItem("1", PORTRAIT)], mode="sync", retry_missed=5, budget=budget)
+
+    assert (found["1"].status, found["1"].missing, found["1"].spent) == ("done", (), None)
+    assert found["1"].result
+    assert not found["1"].result.known_subjects.is_told
+    assert (len(peer.posts), budget.spent, budget.reserved) == (1, Decimal("1.50"), Decimal(0))
+
+
+async def test_what_it_cost_is_known_where_nobody_was_named(listen: Listen, connect: Connect) -> None:
+    peer = await listen(answer(200, image_answer(PHOTO, known_subjects=None)))
+    flat = PriceTable(date="2026-11-21", images={"edit": Price(Decimal(1), Decimal(1))}, training={})
+
+    plain = await run(connect(peer), [BatchItem("1", SEA)], mode="sync", budget=Budget(20, prices=PRICES))
+    named = await run(connect(peer), [BatchItem("1", PORTRAIT)], mode="sync", budget=Budget(20, prices=flat))
+
+    assert plain["1"].spent == named["1"].spent == Decimal(1)
+
+
 async def test_nobody_is_asked_for_again_by_default(listen: Listen, connect: Connect) -> None:
     peer = await listen(*portraits({}))
 
@@ -293,7 +343,9 @@ async def test_every_take_is_kept_under_a_number_of_its_own(listen: Listen, conn
     peer = await listen(*portraits({}, {}, {"anna": 2, "ben": 2}, images=2))
     request = EditRequest(images=(REAL,), prompt="[[anna]] and [[ben]]", num_output_images=2)
 
-    found = await run(connect(peer), [BatchItem("sub/1.png", request)], mode="sync", retry_missed=2, output=tmp_path)
+    found = await run(
+        connect(peer), [BatchItem("sub/1.png", request)], mode="sync", retry_missed=2, output=tmp_path, one_request=True
+    )
 
     expected = ["1.edit-1.jpg", "1.edit-2.jpg", "1.edit-3.jpg", "1.edit-3-2.jpg", "1.edit-5.jpg", "1.edit-5-2.jpg"]
     assert [path.name for path in found["sub/1.png"].paths] == expected

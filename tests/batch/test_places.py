@@ -1,16 +1,23 @@
 """Where a batch writes: below its output, as the keys say, never over an original, never over each other."""
 
+import asyncio
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.clients import Connect, Listen
 from support.folders import tree
 from support.peer import Behaviour, Peer, answer, by_path
 from support.pictures import PHOTO, REAL, image_answer, job_answer, picture
 
 from phota_async import Batch, BatchItem, EditRequest, GenerateRequest, InputError, Outcome, PhotaClient
+from phota_async.batch import collisions
+from phota_async.batch.collisions import SIMPLE, check_places, place_of
+from phota_async.batch.names import target_of
 from phota_async.config import Mode
 from phota_async.media.files import Exists
 from phota_async.requests import AnyRequest
@@ -21,7 +28,9 @@ DONE = answer(200, image_answer(PHOTO))
 
 async def run(client: PhotaClient, keys: Any, output: Path, **options: Any) -> list[Outcome]:
     request = options.pop("request", SEA)
-    items = [BatchItem(key, request) for key in keys]
+    items: Any = [BatchItem(key, request) for key in keys]
+    if options.pop("once", False):
+        items = iter(items)
     async with Batch(client, items, output=output, **({"mode": "sync"} | options)) as outcomes:
         return sorted([outcome async for outcome in outcomes], key=lambda outcome: str(outcome.key))
 
@@ -128,12 +137,95 @@ async def test_two_items_never_share_a_place(
     """Whether the first one's file is there already or not: the second must not pass for done."""
     peer = await listen(DONE)
 
-    found = await run(connect(peer), COLLISIONS[collision], tmp_path, max_concurrency=most)
+    found = await run(connect(peer), COLLISIONS[collision], tmp_path, max_concurrency=most, once=True)
 
     assert sorted(outcome.status for outcome in found) == ["done", "failed"]
     [error] = [outcome.error for outcome in found if outcome.error]
     assert "is the place of another item of this batch" in str(error)
     assert len(peer.posts) == len(tree(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("ledger", [None, True])
+@pytest.mark.parametrize("collision", COLLISIONS)
+async def test_items_that_share_a_place_are_found_before_anything_is_sent(
+    listen: Listen, connect: Connect, tmp_path: Path, collision: str, ledger: bool | None
+) -> None:
+    peer = await listen(DONE)
+    one, other = COLLISIONS[collision]
+    keys = [*map(str, range(50)), one, "b", other]
+
+    with pytest.raises(InputError) as caught:
+        await run(connect(peer), keys, tmp_path / "out", ledger=ledger)
+
+    assert f"got {one!r} and {other!r} for {tmp_path}" in str(caught.value)
+    assert (peer.posts, tree(tmp_path)) == ([], {})
+
+
+async def test_places_are_taken_by_operation_and_only_on_disk(listen: Listen, connect: Connect, tmp_path: Path) -> None:
+    peer = await listen(DONE)
+    items = [BatchItem("a", SEA), BatchItem("a", EditRequest(images=(REAL,)))]
+    for options in ({"output": tmp_path}, {"output": None}):
+        async with Batch(connect(peer), items, mode="sync", **options) as outcomes:
+            assert [outcome.status async for outcome in outcomes] == ["done", "done"]
+    async with Batch(connect(peer), [items[0]] * 2, mode="sync") as outcomes:  # nothing is written, so nothing collides
+        assert [outcome.status async for outcome in outcomes] == ["done", "done"]
+
+
+NAMES = st.text(alphabet="aAbB1 ._-/\\éÉ", min_size=0, max_size=8)
+SUFFIX = st.sampled_from(["", ".png", ".JPG", ".txt", ".jpeg", "png", "."])
+
+
+@given(name=NAMES, suffix=SUFFIX)
+def test_the_quick_way_to_a_place_leads_where_the_slow_one_does(name: str, suffix: str) -> None:
+    key = name + suffix
+    found = place_of(key, SEA)
+    try:
+        target = target_of(Path("out"), key, SEA)
+    except InputError:
+        assert found is None or SIMPLE.fullmatch(key)  # such a key fails by itself
+        return
+    assert found is not None
+    assert f"out/{found}" == unicodedata.normalize("NFC", target.as_posix()).casefold()
+
+
+async def test_looking_through_many_items_lets_the_loop_breathe() -> None:
+    """And takes no sequence's word for what its items are."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    items: Any = [None, "x", BatchItem("x", None), *(BatchItem(f"{number}.png", SEA) for number in range(20_000))]  # type: ignore[arg-type]
+    await check_places(items, Path("out"))
+    counting.cancel()
+    assert turns >= 20
+
+
+async def test_a_sequence_that_fails_on_the_way_is_the_batchs_to_tell_of(
+    listen: Listen, connect: Connect, tmp_path: Path
+) -> None:
+    class Rows(list[BatchItem]):
+        def __iter__(self) -> Iterator[BatchItem]:
+            yield self[0]
+            raise KeyError("the database is gone")
+
+    peer = await listen(DONE)
+    batch = Batch(connect(peer), Rows([BatchItem("a", SEA), BatchItem("a", SEA)]), output=tmp_path, mode="sync")
+    async with batch as outcomes:
+        assert [outcome.status async for outcome in outcomes] == ["done"]
+    assert "the iterator failed with KeyError" in str(batch.statistics().stopped)
+
+
+def test_equal_marks_alone_are_no_collision() -> None:
+    items = [BatchItem("a", SEA), BatchItem("b", SEA)]
+    marks = {hash("a.generate-1"), hash("b.generate-1")}
+    collisions._name_them(items, marks, Path("out"))
+    with pytest.raises(InputError, match=r"got 'a' and 'A\.png' for"):
+        collisions._name_them([*items, BatchItem("A.png", SEA)], marks, Path("out"))
 
 
 async def test_what_is_there_is_skipped(listen: Listen, connect: Connect, tmp_path: Path) -> None:

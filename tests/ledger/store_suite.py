@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from phota_async.ledger import Begun, Done, File, JobFailed, Lost, Record, Refused, State, Store, Submitted, Wish
@@ -40,6 +41,14 @@ class StoreSuite:
         again = await begin(store, await enter(store))
         assert again.action == "done"
         assert again.record == replace(done, run=again.record.run)
+
+    @pytest.mark.parametrize("counts", [None, {}, {"anna": 2}])
+    async def test_what_was_not_told_is_kept_apart_from_nobody(
+        self, store: Store, counts: dict[str, int] | None
+    ) -> None:
+        begun = await begin(store, await enter(store))
+        await store.change(begun.record, Done((FILE,), 120_000, counts))
+        assert [record.counts async for record in store.records()] == [counts]
 
     async def test_a_submitted_job_is_polled_whatever_its_age(self, store: Store) -> None:
         begun = await begin(store, await enter(store))

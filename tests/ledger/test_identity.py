@@ -25,6 +25,8 @@ def test_the_recipe_is_pinned() -> None:
     assert purchase == "131d0f15a3f852bec9e76437ac5fd936"
     assert request_id_of(purchase, 1, 0) == "be48f186-ab94-3e9e-0828-96de67e923a4"
     assert purchase_of(GenerateRequest(prompt="a sea"), [], batch="", take=2) == "85176b9d3b11acdfe77d960fb5c49bac"
+    assert purchase_of(edit, [PHOTO], batch="summer", take=1, variation=1) == purchase
+    assert purchase_of(edit, [PHOTO], batch="summer", take=1, variation=2) == "b368ba2cf04c7319bf22d3ca81c585c3"
 
 
 def test_only_what_differs_from_a_default_counts() -> None:
@@ -39,6 +41,7 @@ OTHERS = {
     "photos": lambda: purchase_of(EditRequest(images=(b"",), prompt="x"), [PHOTO, PHOTO], batch="b", take=1),
     "batch": lambda: purchase_of(EditRequest(images=(b"",), prompt="x"), [PHOTO], batch="c", take=1),
     "take": lambda: purchase_of(EditRequest(images=(b"",), prompt="x"), [PHOTO], batch="b", take=2),
+    "variation": lambda: purchase_of(EditRequest(images=(b"",), prompt="x"), [PHOTO], batch="b", take=1, variation=2),
     "extra": lambda: purchase_of(EditRequest(images=(b"",), prompt="x", extra={"a": 1}), [PHOTO], batch="b", take=1),
 }
 

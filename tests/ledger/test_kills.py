@@ -33,6 +33,12 @@ def test_killed_at_random_instants(how: list[str]) -> None:
     assert report.is_clean, report
 
 
+def test_killed_between_variations() -> None:
+    report = kill("--kills", "10", "--faults", "--variations", "3", "--items", "60", "--life", "0.5")
+    assert report.kills >= 10
+    assert report.is_clean, report
+
+
 def test_killed_while_calls_are_held_open() -> None:
     report = kill("--kills", "5", "--faults", "--mode", "sync", "--items", "100", "--life", "0.5")
     assert report.kills >= 5

@@ -2,15 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from support.clients import QUICK, quick
+from support.library import Folder
 
 from phota_async import (
     Batch,
@@ -26,68 +26,13 @@ from phota_async import (
 from phota_async.batch.held import HeldSink
 from phota_async.batch.purchase import Purchase
 from phota_async.config import Mode
-from phota_async.ledger import Ledger, Record, State
+from phota_async.ledger import Ledger, State
 from phota_async.ledger.writer import Writer
 from phota_async.media.files import PartFile
-from phota_async.sandbox import Sandbox
+from phota_async.sandbox.shapes import Shape
 
 Run = Callable[..., Any]
 LOST = "reset after the charge"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(job_seconds=0.0, picture_scale=0.03) as started:
-        yield started
-
-
-class Folder:
-    """Photos, results and a ledger."""
-
-    def __init__(self, path: Path, sandbox: Sandbox) -> None:
-        self.photos, self.results, self.ledger = path / "photos", path / "results", path / "ledger.sqlite"
-        self.sandbox = sandbox
-        self.photos.mkdir()
-        self.batch: Batch | None = None
-
-    def add(self, name: str, shade: int = 0) -> Path:
-        path = self.photos / name
-        Image.new("RGB", (16, 16), (shade, 100, 200)).save(path, "PNG")
-        return path
-
-    def items(self) -> list[BatchItem]:
-        return [BatchItem(path.name, EnhanceRequest(image=path)) for path in sorted(self.photos.iterdir())]
-
-    async def run(self, config: Any = QUICK, **changes: Any) -> dict[str, Any]:
-        options: dict[str, Any] = {"items": self.items(), "output": self.results, "ledger": self.ledger} | changes
-        async with PhotaClient(self.sandbox.api_key, self.sandbox.base_url, config=config) as client:
-            self.batch = Batch(client, options.pop("items"), **options)
-            async with self.batch as outcomes:
-                return {outcome.key: outcome async for outcome in outcomes}
-
-    async def records(self) -> list[Record]:
-        async with Ledger(self.ledger) as ledger:
-            return [record async for record in ledger.records()]
-
-    def edit_record(self, **fields: Any) -> None:
-        """Change the ledger behind its back."""
-        with sqlite3.connect(self.ledger) as connection:
-            for name, value in fields.items():
-                connection.execute(f"UPDATE purchase SET {name} = ?", (value,))
-        connection.close()
-
-    @property
-    def bought(self) -> int:
-        return sum(not charge.refunded for charge in self.sandbox.charges)
-
-    @property
-    def files(self) -> list[str]:
-        return sorted(path.name for path in self.results.rglob("*") if path.is_file())
-
-
-@pytest.fixture
-def folder(tmp_path: Path, sandbox: Sandbox) -> Folder:
-    return Folder(tmp_path, sandbox)
 
 
 async def test_what_is_done_is_kept_and_nothing_is_asked(folder: Folder) -> None:
@@ -353,6 +298,22 @@ async def test_takes_are_purchases_of_their_own(folder: Folder) -> None:
     assert [path.name for path in first.paths] == ["1.enhance-1.jpg", "1.enhance-2.jpg"]
     assert (again.status, again.paths, again.missing) == ("skipped", first.paths, ())
     assert folder.bought == 2
+
+
+@pytest.mark.parametrize("presence", ["null", "missing"])
+async def test_nobody_is_asked_for_again_when_the_service_told_nothing(folder: Folder, presence: Any) -> None:
+    """Nor when the ledger is asked later: it knows that nothing was told."""
+    folder.sandbox.add_profile("anna")
+    folder.sandbox.shape = Shape(known_subjects=presence)
+    items = [BatchItem("1.png", EnhanceRequest(image=folder.add("1.png"), profile_ids=("anna",)))]
+    first = (await folder.run(items=items, retry_missed=2, budget=Budget(usd=1)))["1.png"]
+    again = (await folder.run(items=items, retry_missed=2, budget=(budget := Budget(usd=1))))["1.png"]
+    assert (first.status, first.missing, first.spent) == ("done", (), None)
+    assert (again.status, again.missing, again.paths) == ("skipped", (), first.paths)
+    assert not again.result.known_subjects.is_told
+    assert [record.counts for record in await folder.records()] == [None]
+    assert budget.spent == Decimal("0.15")  # it may have cost that
+    assert folder.bought == 1
 
 
 async def test_results_in_memory_come_from_the_job_again(folder: Folder) -> None:

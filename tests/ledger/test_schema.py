@@ -16,13 +16,13 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def test_a_new_file_has_the_newest_version(tmp_path: Path) -> None:
     connection = connect(tmp_path / "ledger.sqlite")
-    assert version_of(connection) == len(STEPS) == 2
+    assert version_of(connection) == len(STEPS) == 3
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     connection.close()
 
 
-def test_the_shape_of_version_1_is_pinned(tmp_path: Path) -> None:
+def test_the_shape_of_the_table_is_pinned(tmp_path: Path) -> None:
     connection = connect(tmp_path / "ledger.sqlite")
     columns = [row[1] for row in connection.execute("PRAGMA table_info(purchase)")]
     assert columns == [

@@ -14,7 +14,7 @@ import pytest
 from support.clients import Connect, Listen, quick
 from support.folders import tree
 from support.peer import Behaviour, answer, by_path, hang_up, json, reset
-from support.pictures import PHOTO, image_answer, job_answer, picture
+from support.pictures import PHOTO, image_answer, job_answer, link_answer, picture
 
 from phota_async import (
     ConfigError,
@@ -48,7 +48,7 @@ async def serve(listen: Listen, pictures: list[bytes] = BOUGHT) -> Any:
         if body.get("async"):
             await answer(202, job_answer())(exchange)
         elif body["response_mode"] == "urls":
-            await json({"images": [], "download_urls": links})(exchange)
+            await answer(200, link_answer(*links))(exchange)
         else:
             await answer(200, image_answer(*pictures))(exchange)
 

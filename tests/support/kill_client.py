@@ -21,6 +21,7 @@ from phota_async.media.sinks import FileSink
 CONFIG = ClientConfig(
     retry=RetryPolicy(backoff=0.002, tokens=10**6), timeout=20, job_interval=0.02, max_job_interval=0.05
 )
+SUBJECT = "anna"
 POINTS: dict[str, tuple[Any, str, type | None]] = {
     "begin": (Ledger, "begin", None),
     "commit": (Writer, "_commit", None),
@@ -39,10 +40,18 @@ POINTS: dict[str, tuple[Any, str, type | None]] = {
 """What a crash can come right before and right after."""
 
 
-async def run(folder: Path, base_url: str, *, count: int, name: str, mode: Any = "job") -> Counter[str]:
+async def run(
+    folder: Path, base_url: str, *, count: int, name: str, mode: Any = "job", variations: int = 1
+) -> Counter[str]:
     """Run the batch once and count its outcomes."""
+    subject = f" [[{SUBJECT}]]" if variations > 1 else ""  # whoever is named gets a request for each variation
     items = [
-        BatchItem(key(number), EnhanceRequest(image=photo(name, number), prompt=prompt(name, number)))
+        BatchItem(
+            key(number),
+            EnhanceRequest(
+                image=photo(name, number), prompt=prompt(name, number) + subject, num_output_images=variations
+            ),
+        )
         for number in range(count)
     ]
     async with PhotaClient("sandbox-key", base_url, config=CONFIG) as client:

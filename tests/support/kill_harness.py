@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,7 +131,13 @@ class Harness:
         try:
             if point is not None:
                 kill_client.crash_at(*point)
-            how = {"count": self.options.items, "name": name, "mode": self.options.mode}
+            options = self.options
+            how = {
+                "count": options.items,
+                "name": name,
+                "mode": options.mode,
+                "variations": options.variations,
+            }
             code = kill_client.child(self.folder / name, self.base_url, **how)
         except BaseException as error:  # noqa: BLE001 - a child must not go on as its parent
             sys.stderr.write(f"{name}: {error!r}\n")
@@ -163,22 +169,24 @@ class Harness:
 
     def _audit(self, books: list[Sold]) -> None:
         """Compare the service's books with what lies on the disk."""
-        report = self.report
-        paid = Counter(sold.prompt for sold in books if not sold.refunded)
-        pictures = {sold.prompt: sold.sha256 for sold in books if not sold.refunded}
+        report, variations = self.report, self.options.variations
+        pictures: defaultdict[str, list[str]] = defaultdict(list)
+        for sold in books:
+            pictures[sold.prompt] += [] if sold.refunded else sold.sha256
         report.jobs_failed = sum(sold.refunded for sold in books)
-        report.charged_twice = sum(count > 1 for count in paid.values())
+        report.charged_twice = sum(len(digests) > variations for digests in pictures.values())
         for folder in sorted(path for path in self.folder.iterdir() if path.is_dir()):
             found = {path.name: _digest(path) for path in folder.iterdir() if path.is_file()}
-            report.strays += len(found) - self.options.items if len(found) > self.options.items else 0
+            report.strays += max(0, len(found) - self.options.items * variations)
             unknown = _unknown(folder)
             report.unknown += len(unknown)
+            report.lost += max(0, (self.options.items - len(unknown)) * variations - len(found))
             for number in range(self.options.items):
                 if kill_client.key(number) in unknown:
                     continue
-                expected = pictures.get(kill_client.prompt(folder.name, number))
-                report.not_charged += expected is None
-                report.lost += expected is not None and expected[0] not in found.values()
+                expected = pictures[kill_client.prompt(folder.name, number)]
+                report.not_charged += len(expected) < variations
+                report.lost += not set(expected) <= set(found.values())
             made = {digest for digests in pictures.values() for digest in digests}
             report.broken += sum(digest not in made for digest in found.values())
 
@@ -221,6 +229,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--faults", action="store_true", help="let the service misbehave")
     parser.add_argument("--cut", action="store_true", help="cut the log's tail off after half of the kills")
     parser.add_argument("--mode", choices=("job", "sync"), default="job")
+    parser.add_argument("--variations", type=int, default=1, help="pictures an item, a request each")
     parser.add_argument("--passages", type=int, nargs="*", help="kill at the labelled points instead")
     return parser.parse_args(arguments)
 

@@ -71,7 +71,7 @@ def keep(sandbox: Sandbox, jobs: list[Job]) -> None:
 def account(sandbox: Sandbox, jobs: list[Job]) -> list[Sold]:
     return [
         Sold(
-            prompt=job.order.prompt,
+            prompt=job.order.prompt.partition(" [[")[0],
             client_request_id=job.order.client_request_id or "",
             refunded=job.error is not None,
             sha256=[_digest(picture, job.order.prompt) for picture in _pictures(sandbox, job)],
@@ -99,6 +99,7 @@ async def main(seed: int, *, faults: bool) -> None:
     async with sandbox:
         jobs: list[Job] = []
         keep(sandbox, jobs)
+        sandbox.add_profile("anna")
         if faults:
             misbehave(sandbox, random.Random(seed))
         sys.stdout.write(sandbox.base_url + "\n")

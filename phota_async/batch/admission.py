@@ -1,0 +1,36 @@
+"""Which items may begin: those that the service can take, each at a place of its own."""
+
+from pathlib import Path
+
+from ..validation import check_request
+from .items import BatchItem
+from .names import Places, target_of
+
+
+class Admission:
+    """Looks at each item of a batch once, in their order, before anything else is done with it.
+
+    Args:
+        output: Where the pictures go; ``None`` keeps them in memory, where they need no name.
+    """
+
+    def __init__(self, output: Path | None) -> None:
+        self._output = output
+        self._places = Places()
+
+    def admit(self, item: BatchItem) -> None:
+        """Check an item and take its name.
+
+        Raises:
+            InputError: It breaks a documented rule, its key is no name, or another item or an original has it.
+        """
+        check_request(item.request)
+        if self._output is not None:
+            self._places.claim(target_of(self._output, item.key, item.request), item.request)
+
+    def close(self) -> None:
+        """Forget the names that were taken."""
+        self._places.close()
+
+    def __repr__(self) -> str:
+        return f"<Admission below {self._output}>"

@@ -1,0 +1,146 @@
+"""Carry out items without doing anything: a dry run says of each what would be done, and what it would cost."""
+
+from os import PathLike
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from .. import threads
+from ..errors import ConfigError, DownloadError, PhotaError, ResponseLostError
+from ..ledger.records import Record, from_micros
+from ..ledger.store import Ledger
+from ..ledger.view import LedgerView
+from ..models import NOT_TOLD, KnownSubjects
+from ..pricing import named_subjects, names_subjects
+from ..results import ImageResult
+from .bought import recall, unknown
+from .budget import account_of
+from .foreseen import Allowance, Plan, places
+from .held import from_stored
+from .items import NOTHING, Outcome, outcome_of
+from .names import existing
+from .options import Options
+from .parts import Part
+from .wishes import Wishes, path_of
+
+
+class PlainPlanner:
+    """Foresees what `PlainBuyer` would do.
+
+    Args:
+        options: How it would buy.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._allowance = Allowance()
+
+    async def open(self) -> None:
+        """Look how much of the budget is left."""
+        if (budget := self._options.budget) is not None:
+            self._allowance = Allowance(budget, budget.left)
+
+    async def aclose(self) -> None:
+        """Nothing to end."""
+
+    async def carry_out(self, part: Part) -> Outcome:
+        """Foresee one part; errors are raised."""
+        options, request = self._options, part.item.request
+        target = None if options.output is None else part.target(options.output)
+        if target is not None and options.exists == "error" and (found := existing(target)):
+            return outcome_of(part.item, "skipped", paths=tuple(found), estimate=NOTHING)
+        self._allowance.check_price(request)
+        plan = Plan(options, request, self._allowance)
+        await plan.buy(target, options.exists)
+        plan.ask_again(options.retry_missed if names_subjects(request) else 0)
+        return plan.outcome(part.item)
+
+
+class LedgerPlanner:
+    """Foresees what `LedgerBuyer` would do, by what its ledger says now.
+
+    Args:
+        options: How it would buy.
+        ledger: As in `Batch`, but no store of somebody else's making.
+        name: As in `Batch`.
+        resend_unknown: As in `Batch`.
+    """
+
+    def __init__(self, options: Options, ledger: object, *, name: str, resend_unknown: bool) -> None:
+        if options.exists == "error":
+            options = replace(options, exists="number")
+        self._options = options
+        self._view = _view_of(ledger, options.output)
+        self._name = name
+        self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
+        self._allowance = Allowance()
+
+    async def open(self) -> None:
+        """Open the ledger for reading, if there is one, and look how much of the budget is left."""
+        await self._view.open()
+        if (budget := self._options.budget) is not None:
+            before = from_micros(await self._view.committed(self._name))
+            self._allowance = Allowance(budget, budget.left_with(account_of(self._view, self._name), before))
+
+    async def aclose(self) -> None:
+        """Close the ledger."""
+        self._view.close()
+
+    async def carry_out(self, part: Part) -> Outcome:
+        """Foresee one part; errors are raised."""
+        plan = Plan(self._options, part.item.request, self._allowance)
+        for take in range(1, self._options.retry_missed + 2):
+            try:
+                is_missed = await self._foresee(plan, part, take)
+            except ResponseLostError as error:
+                if take == 1:
+                    return outcome_of(part.item, "unknown", error=error, estimate=NOTHING)
+                break
+            except PhotaError:
+                if take == 1:
+                    raise
+                break  # what was bought before stays the item's result
+            if not is_missed:
+                break
+        return plan.outcome(part.item)
+
+    async def _foresee(self, plan: Plan, part: Part, take: int) -> bool:
+        """Foresee one take; says whether somebody is known to be missing, so that the next one would be asked for."""
+        request, output = part.item.request, self._options.output
+        self._allowance.check_price(request)
+        photos = await self._wishes.identify(part)
+        wish = replace(self._wishes.make(part, take, photos, run=0), now=self._view.clock())
+        begun = await self._view.look(wish)
+        if begun.action == "unknown":
+            raise unknown(request, begun.record, "an earlier run may have bought it")
+        if begun.action == "done":
+            return await self._find(plan, part, begun.record)
+        target = None if output is None else part.target(output, take)
+        if begun.action == "poll":
+            plan.fetch(await threads.run(places, target, request, self._options.exists))
+        else:
+            await plan.buy(target, self._options.exists, is_sure=begun.action == "buy")
+        plan.ask_again(self._options.retry_missed + 1 - take if names_subjects(request) else 0)
+        return False
+
+    async def _find(self, plan: Plan, part: Part, record: Record) -> bool:
+        """Look for what was delivered; says whether somebody is missing in it."""
+        request, output = part.item.request, self._options.output
+        kept = await threads.run(recall, record, request, output)
+        if kept is not None:
+            plan.keep(kept.result)
+        elif record.job_id is None:
+            path = record.files[0].path if record.files else request.operation
+            raise DownloadError(path, "it was delivered, is gone, and a synchronous answer cannot be fetched again")
+        else:
+            plan.fetch(tuple(Path(file.path) for file in from_stored(record.files, output)))
+        known = NOT_TOLD if record.counts is None else KnownSubjects(record.counts)
+        return bool(ImageResult((), known_subjects=known, expected=named_subjects(request)).missing())
+
+
+def _view_of(ledger: object, output: Path | None) -> LedgerView:
+    if isinstance(ledger, Ledger):
+        return LedgerView(ledger.path, clock=ledger.clock)
+    if isinstance(ledger, (str, PathLike, bool)):
+        return LedgerView(path_of(ledger, output))
+    raise ConfigError(f"dry_run: expected a ledger that is a path, a Ledger or True, got {type(ledger).__name__}")

@@ -1,0 +1,72 @@
+"""What a batch tells its ledger it wants: the parts and takes of its items as wishes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from ..ledger.digests import Digests
+from ..ledger.identity import purchase_of
+from ..ledger.photos import identify_photos
+from ..ledger.records import Wish, to_micros
+from ..pricing import estimate
+from ..results import StrPath
+from .options import Options
+from .parts import Part
+
+
+def path_of(ledger: StrPath | bool, output: Path | None) -> StrPath:
+    """Return the path of a ledger's file; ``True`` means the usual place below the output."""
+    return (output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger
+
+
+class Wishes:
+    """Makes the wishes of one run.
+
+    Args:
+        options: How the batch buys.
+        name: The batch's name, part of what is bought.
+        resend_unknown: As in `Batch`.
+    """
+
+    def __init__(self, options: Options, *, name: str, resend_unknown: bool) -> None:
+        self._options = options
+        self.digests: Digests | None = None
+        """What photos hashed to before, where that is remembered."""
+        self._common = Wish(
+            purchase="",
+            batch=name,
+            mode=options.mode,
+            guard=options.client.config.retry.resend_guard,
+            resend_unknown=resend_unknown,
+        )
+
+    async def identify(self, part: Part) -> tuple[str, ...]:
+        """Return what identifies a part's photos.
+
+        Raises:
+            InputError: A photo cannot be read, or only once.
+        """
+        return await identify_photos(part.item.request, self.digests)
+
+    def make(self, part: Part, take: int, photos: Sequence[str] | None, *, run: int) -> Wish:
+        """Say what a take of a part buys.
+
+        Args:
+            part: The part.
+            take: The take, from 1.
+            photos: What identifies its photos; ``None`` when they are gone, so that only a job can be looked for.
+            run: The run that asks.
+        """
+        item, common, variation = part.item, self._common, part.variation
+        return replace(
+            common,
+            purchase=purchase_of(item.request, photos, batch=common.batch, take=take, variation=variation)
+            if photos is not None
+            else "",
+            item=item.key,
+            operation=item.request.operation,
+            take=take,
+            run=run,
+            price=to_micros(estimate(item.request, prices=self._options.prices)[1]),
+        )
