@@ -17,7 +17,7 @@ from phota_async.errors import ContentModerationError
 from phota_async.models import KnownSubjects
 from phota_async.report import SheetRow, contact_sheet, row_of
 from phota_async.report.contact_sheet import write_atomically
-from phota_async.report.rows import SheetPhoto, money, prompt_parts, total, without_links
+from phota_async.report.rows import RANK_MISSED, SheetPhoto, money, prompt_parts, total, without_links
 from phota_async.report.thumbnails import Thumbnail, human_size, side_for, thumbnail
 from phota_async.requests import EditRequest, GenerateRequest
 from phota_async.results import ImageResult, OutputImage
@@ -162,6 +162,13 @@ def test_a_row_of_variations_names_whoever_one_of_them_missed() -> None:
     both = ImageResult(pictures, known_subjects=KnownSubjects({"p": 1}))
     made = row_of(outcome(result=both, expected=("p",), missing=("p",), variations=(first, outcome())))
     assert (made.missing, made.request_id, len(made.results)) == (("p",), "req_1", 2)
+
+
+def test_a_row_of_a_dry_run_has_a_price_and_no_pictures(tmp_path: Path) -> None:
+    low, high = Decimal("0.12"), Decimal("0.15")
+    made = row_of(outcome(status="planned", paths=(tmp_path / "a.jpg",), estimate=(low, high)))
+    assert (made.results, made.price_low, made.price_high, made.missing) == ((), low, high, ())
+    assert made.rank > RANK_MISSED
 
 
 def test_a_row_of_a_failure_keeps_its_words() -> None:
