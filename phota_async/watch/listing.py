@@ -92,7 +92,7 @@ class Listing(Item):
     async def run(self) -> None:
         """Ask for the listing and tell what it tells."""
         group = self._group
-        self.interval = self._choose_interval() or math.inf  # with too few targets it is asked a last time
+        self.interval = self.interval or self._choose_interval() or math.inf
         try:
             listed, asked = await self._lister.fetch(self._common_tag())
         except PhotaError as error:
@@ -126,7 +126,7 @@ class Listing(Item):
                 missing.append(target)
                 continue
             known, target.heard = known + 1, self.tick
-            if target.place in (Place.LOOKING, Place.PARKED):
+            if _is_old_news(target, seen) or target.place in (Place.LOOKING, Place.PARKED):
                 continue  # a single call knows better; whoever is to be told takes no more
             if self._group.subject.is_done(seen):
                 ends.append(target)
@@ -151,12 +151,12 @@ class Listing(Item):
             few = len(self._group.targets) < LEAST
             self._let_go("few are left") if few else self._give_up("it is too long for so few")
             return
+        if interval > self.interval:
+            self._look_singly([each for each in self._listed() if each.interval() < interval])
         self.interval, self._floor = interval, self._now() + asked
-        listed = self._listed()
-        self._look_singly([each for each in listed if each.interval() < interval])
         wait = max(interval * random.uniform(EARLIEST, LATEST), asked)  # noqa: S311 - no secret
         self._group.poller.schedule.put(self, self._now() + wait)
-        self._choose_probe(self._listed())
+        self._choose_probe()
 
     def _fail(self, error: PhotaError) -> None:
         """Ask once more where that may help; then single calls tell what is wrong, or do without."""
@@ -181,7 +181,7 @@ class Listing(Item):
         pause = max(0.0, self._trust.until - self._now())
         logger.info("the listing of profiles is not used for the next %.0f s: %s", pause, why)
         self._group.poller.schedule.take_off(self)
-        self._entries, self._probe = 0, None
+        self._entries, self._probe, self.interval = 0, None, 0.0
         self._ends.clear()
         self._look_singly(self._listed())
 
@@ -211,17 +211,19 @@ class Listing(Item):
         if probe is not None and probe.key in listed and probe.is_behind(word_of(listed[probe.key])):
             return True
         for target in self._group.targets.values():
-            if target.seen is None or target.place is Place.LOOKING or target.key not in listed:
+            told = listed.get(target.key)
+            if told is None or target.seen is None or told.status == target.seen.status:
                 continue
-            then, now = stage(target.seen), stage(listed[target.key])
-            if then is not None and now is not None and now < then:
+            then, now = stage(target.seen), stage(told)
+            if then is not None and now is not None and now < then and target.place is not Place.LOOKING:
                 return True
         return False
 
-    def _choose_probe(self, listed: "list[Target[Any]]") -> None:
+    def _choose_probe(self) -> None:
         """Let one target be looked at singly, shortly before the next listing tells of it."""
         self._probe = None
-        if self.tick % VERIFY_EVERY or not listed:
+        listed = [] if self.tick % VERIFY_EVERY else self._listed()
+        if not listed:
             return
         target = random.choice(listed)  # noqa: S311 - no secret
         self._probe = Probe(target.key, word_of(target.seen))
@@ -236,6 +238,12 @@ class Listing(Item):
 
     def __repr__(self) -> str:
         return f"<Listing every {self.interval:g} s, {len(self._listed())} targets>"
+
+
+def _is_old_news(target: Target[Any], seen: Any) -> bool:
+    """Whether nothing needs doing: of thousands nearly all are as they were."""
+    is_same = target.seen is not None and target.seen.status == seen.status
+    return is_same and target.place is Place.LISTED and not target.untold
 
 
 class Probe:

@@ -148,8 +148,9 @@ class Poller:
             tell_unknown(seen.status)
         if previous is None or word_of(previous) != word_of(seen):
             subject.tell(target.key, previous, seen)
-        for each in target.followers:
-            _tell(each, target.key, seen, is_done=is_done)
+        target.untold = False
+        for each in target.followers:  # all of them, whoever has no room
+            target.untold |= not _tell(each, target.key, seen, is_done=is_done)
 
     def _saw_single(self, target: Target[Any], seen: Any) -> None:
         if target.group.listing is not None:
@@ -182,15 +183,18 @@ class Poller:
     def _join_known(self, target: Target[Any], follower: Follower) -> None:
         """Follow what others follow already: what they know is news, and if their next look is far off, it comes."""
         target.followers = (*target.followers, follower)
-        now, listing = self.loop.time(), target.group.listing
-        due = listing.due if listing is not None and target.place is Place.LISTED else target.due
-        is_far = due > now + follower.pace.interval(1)
         if target.place is Place.LOOKING:
             return
+        now, listing, interval = self.loop.time(), target.group.listing, follower.pace.interval(1)
+        is_listed = listing is not None and target.place is Place.LISTED
+        due = listing.due if listing is not None and is_listed else target.due
+        is_far = due > now + interval
         if target.seen is not None and not is_far:
             _tell(follower, target.key, target.seen, is_done=False)
         if is_far or target.place is Place.PARKED:
             self.put(target, max(now, target.floor), Place.NEW if target.place is Place.NEW else Place.WAITING)
+        elif listing is not None and is_listed and interval < listing.interval:
+            self.put(target, due, Place.WAITING)  # listings are too rare for it
 
     def _remove(self, target: Target[Any]) -> None:
         """Forget a target, and with the last of them everything."""
@@ -222,12 +226,15 @@ def _is_final(error: Exception, not_found: int) -> bool:
     return not isinstance(error, PhotaError) or fault_of(error) is None
 
 
-def _tell(follower: Follower, key: str, seen: Any, *, is_done: bool) -> None:
-    """Tell a follower if it is news."""
+def _tell(follower: Follower, key: str, seen: Any, *, is_done: bool) -> bool:
+    """Tell a follower if it is news; says whether it knows now."""
     told = follower.told
-    is_news = told is None or is_done or word_of(told) != word_of(seen)
-    if is_news and follower.listener.saw(key, told, seen, is_done=is_done):
-        follower.told = seen
+    if told is not None and not is_done and word_of(told) == word_of(seen):
+        return True
+    if not follower.listener.saw(key, told, seen, is_done=is_done):
+        return False
+    follower.told = seen
+    return True
 
 
 def _copies(error: Exception, count: int) -> Iterable[Exception]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .poller import Poller
 
 EARLY = 0.01  # share of an interval by which looks may come early together
-MOST_EARLY = 0.05  # seconds
+MOST_EARLY = 0.2  # seconds
 
 
 class Watched(Protocol):
@@ -107,7 +107,10 @@ class Place(Enum):
 class Target(Item, Generic[V]):
     """One id that is watched, however many wait for it."""
 
-    __slots__ = ("again", "floor", "followers", "group", "heard", "key", "looks", "not_found", "place", "seen")
+    __slots__ = (
+        *("again", "floor", "followers", "group", "heard", "key"),
+        *("looks", "not_found", "place", "seen", "untold"),
+    )
 
     def __init__(self, group: "Group", key: str) -> None:
         super().__init__()
@@ -121,9 +124,13 @@ class Target(Item, Generic[V]):
         self.floor = 0.0  # the service asked for no look before
         self.heard = 0  # the last listing that told of it
         self.again = False  # whether to look again at once after the look that is under way
+        self.untold = False  # whether somebody was too full to hear of what was seen
 
     def interval(self) -> float:
         """Return the seconds until the next look, as the most impatient follower wants it."""
+        if len(self.followers) == 1:  # as nearly all have it, and the listing asks thousands
+            only = self.followers[0]
+            return only.pace.interval(self.looks + 1 - only.since)
         return min(each.pace.interval(self.looks + 1 - each.since) for each in self.followers)
 
     def is_ready(self) -> bool:
