@@ -144,9 +144,7 @@ async def _measure(name: str, follow: Follow, origin: str, told: Told, pipe: Any
 async def ask(pipe: Any) -> tuple[int, int]:
     """Return the server's requests so far and its open connections."""
     pipe.send("how many?")
-    while not pipe.poll():
-        await asyncio.sleep(0.01)
-    counted: tuple[int, int] = pipe.recv()
+    counted: tuple[int, int] = await asyncio.to_thread(pipe.recv)
     return counted
 
 

@@ -65,7 +65,8 @@ class Jobs:
 
         Args:
             request: What to make. Pictures always come as links, whatever its ``response_mode`` says.
-            callback_url: An https address that gets one POST when the job ends. Best effort: polling decides.
+            callback_url: An https address that gets one POST when the job ends. Best effort: polling decides, and
+                ``client.webhooks.deliver`` in that address's handler lets whoever waits here look at once.
             client_request_id: The same id again gives the first job back without a second charge, while the
                 service remembers it. ``None`` makes a UUID; a queue's worker gives its task's id.
             timeout: Seconds for the call, retries included; ``None`` uses the client's.

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from support.looks import Change, Script, all_changes, subject_of, to_change, wait_script, watch_script
 from support.service import KEY, FakeService, image_answer
 from support.virtual_time import near, now, settle, virtual_time
 
@@ -33,9 +33,8 @@ from phota_async.errors import (
 )
 from phota_async.events import Event, JobChanged, ProfileChanged
 from phota_async.models import Job, JobStatus, Profile, ProfileStatus
-from phota_async.watch import Poller, Subject, Watch, growing, ids_of, steady, wait_for
+from phota_async.watch import Poller, Watch, growing, ids_of, steady
 
-Step = str | PhotaError | tuple[str, float]
 CURABLE = [
     ConnectError("https://x", "refused"),
     ResponseLostError("GET /x"),
@@ -46,58 +45,6 @@ CURABLE = [
     ServerError(503),
     ServerError(504),
 ]
-
-
-class Script:
-    """Looks as they are written; the last one is seen for ever."""
-
-    def __init__(self, **steps: Sequence[Step]) -> None:
-        self.steps = {key: list(each) for key, each in steps.items()}
-        self.looks: list[tuple[float, str]] = []
-        self.most = self.running = 0
-        self.seconds = 0.0
-
-    async def look(self, key: str) -> tuple[Profile, float | None]:
-        self.looks.append((now(), key))
-        self.running += 1
-        self.most = max(self.most, self.running)
-        try:
-            await asyncio.sleep(self.seconds)
-        finally:
-            self.running -= 1
-        steps = self.steps[key]
-        step = steps.pop(0) if len(steps) > 1 else steps[0]
-        if isinstance(step, PhotaError):
-            raise step
-        word, asked = step if isinstance(step, tuple) else (step, None)
-        return Profile(key, ProfileStatus(word)), asked
-
-    def times(self, key: str) -> list[float]:
-        return [time for time, each in self.looks if each == key]
-
-
-Change = tuple[str, str | None, str | None, PhotaError | None]
-
-
-def to_change(key: str, previous: Profile | None, profile: Profile | None, error: PhotaError | None) -> Change:
-    return key, previous.status if previous else None, profile.status if profile else None, error
-
-
-def subject_of(look: Any) -> Subject[Profile]:
-    return Subject(look=look, is_done=lambda seen: seen.status.is_terminal, tell=lambda *_: None)
-
-
-def watch_script(script: Script, keys: Any = None, *, interval: float = 10) -> Watch[Profile, Change]:
-    chosen = list(script.steps) if keys is None else keys
-    return Watch(chosen, Poller, subject_of(script.look), steady(interval), to_change)
-
-
-async def all_changes(watched: Watch[Profile, Change], seen: list[Change] | None = None) -> list[Change]:
-    seen = [] if seen is None else seen
-    async with watched as changes:
-        async for change in changes:
-            seen.append(change)
-    return seen
 
 
 # Changes
@@ -493,9 +440,7 @@ async def test_a_watch_is_entered_once() -> None:
 
 
 async def follow(script: Script, timeout: float = 1000, interval: float = 10) -> Profile:
-    hint = "wait for the same id again"
-    pace, deadline = steady(interval), now() + timeout
-    return await wait_for(Poller(), subject_of(script.look), "a", pace, deadline, what="profile a", hint=hint)
+    return await wait_script(Poller(), subject_of(script.look), timeout=timeout, interval=interval)
 
 
 @virtual_time

@@ -151,8 +151,7 @@ class Listing(Item):
             few = len(self._group.targets) < LEAST
             self._let_go("few are left") if few else self._give_up("it is too long for so few")
             return
-        if interval > self.interval:
-            self._look_singly([each for each in self._listed() if each.interval() < interval])
+        self._look_singly([each for each in self._listed() if each.interval() < interval])
         self.interval, self._floor = interval, self._now() + asked
         wait = max(interval * random.uniform(EARLIEST, LATEST), asked)  # noqa: S311 - no secret
         self._group.poller.schedule.put(self, self._now() + wait)
