@@ -88,7 +88,13 @@ FLOWS: dict[str, Callable[[PhotaClient, Path], Awaitable[Any]]] = {
 
 
 RUNS = [(flow, is_cold) for flow in FLOWS for is_cold in (True, False) if not (is_cold and "batch" in flow)]
-LEAST = {"list": 5, "save later": 4}  # steps; so few would mean that the others were never really cut
+LEAST = {
+    "list": 5,
+    "save later": 4,
+    "wait": 10,
+    "two waits": 10,
+    "watch": 10,
+}  # steps; so few would mean that the others were never really cut
 
 
 @pytest.mark.parametrize(("flow", "is_cold"), RUNS)
