@@ -88,7 +88,7 @@ class UserScope(PhotaClient):
         self._root = client
         self._members = Members(tag)
         self._transport = GuardedTransport(client._open_transport, self._members)  # noqa: SLF001 - one package
-        self.jobs = Jobs(self)
+        self.jobs = Jobs(self, subject=client.jobs._subject)  # noqa: SLF001
         self.profiles: UserProfiles = UserProfiles(self, self._members)
 
     @property
@@ -232,6 +232,9 @@ class UserProfiles(Profiles):
             raise
         self._members.remove(profile_id)
         return request_id
+
+    async def _fetch_listing(self, tag: str | None) -> tuple[dict[str, Profile], float | None]:  # noqa: ARG002 - the own
+        return await super()._fetch_listing(self._members.tag)
 
     def _own(self, tag: str | None) -> str:
         if tag is not None and tag != self._members.tag:
