@@ -17,6 +17,7 @@ from .profiles import Profiles
 from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, RemixRequest
 from .results import ImageResult, StrPath, to_path
 from .validation import check_request, fail
+from .watch import Pollers
 from .webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class PhotaClient:
         self._ways: Mapping[str, Way] = {"sync": send_sync, "job": send_as_job}
         self._downloader: Downloader | None = None
         self._closed = False
+        self._pollers = Pollers()
         self.profiles = Profiles(self)
         self.jobs = Jobs(self)
         self.webhooks = Webhooks(self)
@@ -101,9 +103,12 @@ class PhotaClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections. Safe to call again; calls afterwards raise `ConfigError`."""
+        """Close the connections. Safe to call again; waits, and calls afterwards, raise `ConfigError`."""
         self._closed = True
-        await self._transport.aclose()
+        try:
+            await self._pollers.aclose()
+        finally:
+            await self._transport.aclose()
 
     async def edit(
         self,

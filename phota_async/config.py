@@ -96,6 +96,10 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_image_bytes: int = 200 * 2**20
     """One picture, decoded."""
 
+    # Callbacks
+    webhook_secret: str | tuple[str, ...] | None = None
+    """What callbacks are signed with, or several while it is being changed; ``None``: the service is asked."""
+
     # Network
     proxy: str | None = None
     """Address of an HTTP proxy for calls and downloads; nothing is taken from the environment."""
@@ -118,6 +122,10 @@ class ClientConfig(msgspec.Struct, frozen=True, kw_only=True):
         expect(self.proxy is None or _is_proxy(self.proxy), "proxy", "http(s)://host:port or None", self.proxy)
         is_context = self.ssl_context is None or isinstance(self.ssl_context, ssl.SSLContext)
         expect(is_context, "ssl_context", "an ssl.SSLContext or None", self.ssl_context)
+        secret = self.webhook_secret
+        texts = (secret,) if isinstance(secret, str) else secret
+        is_secret = texts is None or (isinstance(texts, tuple) and bool(texts) and all(map(_is_text, texts)))
+        expect(is_secret, "webhook_secret", "a non-empty str, a tuple of them, or None", secret)
         is_choice = self.allow_private_downloads in (None, False, True)
         expect(is_choice, "allow_private_downloads", "True, False or None", self.allow_private_downloads)
         self._check_headers()
@@ -222,6 +230,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name, such as 127.example.com
         return False
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_proxy(address: object) -> bool:

@@ -16,7 +16,7 @@ from .protocol import image_call, job_call
 from .requests import AnyRequest
 from .results import ImageResult, StrPath, to_path
 from .validation import check_callback_url, check_request, fail
-from .watch import Follower, Pace, Watch, follow_one, growing, steady
+from .watch import Pace, Subject, Watch, growing, steady, wait_for
 
 if TYPE_CHECKING:
     import aiohttp
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .client import PhotaClient
 
 WAIT = 1800.0  # seconds: well above the 600 of a synchronous call; a job's own limit is not published
+GOES_ON = "the job goes on at the service and is paid for: wait for the same id again"
 
 
 class JobChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class Jobs:
 
     def __init__(self, client: "PhotaClient") -> None:
         self._client = client
+        self._subject = Subject(look=self._look, is_done=lambda job: job.is_terminal, tell=self._tell)
 
     async def submit(
         self,
@@ -63,7 +65,8 @@ class Jobs:
 
         Args:
             request: What to make. Pictures always come as links, whatever its ``response_mode`` says.
-            callback_url: An https address that gets one POST when the job ends. Best effort: polling decides.
+            callback_url: An https address that gets one POST when the job ends. Best effort: polling decides, and
+                ``client.webhooks.deliver`` in that address's handler lets whoever waits here look at once.
             client_request_id: The same id again gives the first job back without a second charge, while the
                 service remembers it. ``None`` makes a UUID; a queue's worker gives its task's id.
             timeout: Seconds for the call, retries included; ``None`` uses the client's.
@@ -114,7 +117,8 @@ class Jobs:
     ) -> ImageResult:
         """Wait until a job has ended and return its result, whose pictures are behind links.
 
-        Cancelling the wait never cancels the job: it goes on at the service, and is paid for.
+        However many wait for a job, it is looked at once. Cancelling the wait, or running out of time, never
+        cancels the job: it goes on at the service, and is paid for.
 
         Args:
             job_id: The job's id, or the `Job` itself.
@@ -127,6 +131,7 @@ class Jobs:
             JobFailedError: The job ended without a result.
             NotFoundError: There is no such job, or not any more.
             DeadlineError: It has not ended in time; wait again.
+            ConfigError: The client was closed meanwhile.
         """
         from .sending import _fetch, result_of  # noqa: PLC0415 - needs aiohttp
 
@@ -158,8 +163,7 @@ class Jobs:
             interval: Seconds between two looks at one job; ``None`` begins with the config's 2 s and slows
                 down to 15 s.
         """
-        pace = self._pace(interval)
-        return Watch(job_ids, self._look, lambda: pace, self._to_change, lambda job: job.is_terminal)
+        return Watch(job_ids, self._client._pollers.here, self._subject, self._pace(interval), _to_change)  # noqa: SLF001
 
     async def _submit_resumable(self, request: AnyRequest, **how: Any) -> Job:
         """Submit, and let a lost answer's error submit the same again."""
@@ -200,8 +204,9 @@ class Jobs:
         return _marked(sent.value, sent.request_id)
 
     async def _until_done(self, job_id: str, deadline: float, interval: float | None = None) -> Job:
-        follower = Follower(job_id, self._look, self._pace(interval))
-        job = await follow_one(follower, lambda seen: seen.is_terminal, deadline, f"job {job_id}")
+        job_call(job_id)  # raises InputError for what is no id
+        poller, pace = self._client._pollers.here(), self._pace(interval)  # noqa: SLF001
+        job = await wait_for(poller, self._subject, job_id, pace, deadline, what=f"job {job_id}", hint=GOES_ON)
         if job.is_failed:
             raise failure_of(job)
         return job
@@ -220,12 +225,20 @@ class Jobs:
         reply = await transport.send(job_call(job_id), receive, retries=retries)
         return _marked(reply.value, reply.request_id), reply.retry_after
 
-    def _to_change(self, job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:
-        before, now = previous.status if previous else None, job.status if job else None
+    def _tell(self, job_id: str, previous: Job | None, job: Job) -> None:
         hooks = self._client._transport.hooks  # noqa: SLF001
-        if hooks and now is not None and before != now:
-            hooks(JobChanged(job_id=job_id, previous=before, status=now))
-        return JobChange(job_id=job_id, previous=before, status=now, job=job, error=error)
+        if hooks:
+            before = previous.status if previous else None
+            hooks(JobChanged(job_id=job_id, previous=before, status=job.status))
+
+    def _called_back(self, job_id: str) -> None:
+        """Look at once at a job that somebody waits for."""
+        self._client._pollers.here().nudge(self._subject, job_id)  # noqa: SLF001
+
+
+def _to_change(job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:
+    before, now = previous.status if previous else None, job.status if job else None
+    return JobChange(job_id=job_id, previous=before, status=now, job=job, error=error)
 
 
 def _id_of(job: str | Job) -> str:

@@ -16,7 +16,7 @@ from .models import Profile, ProfileStatus
 from .protocol import Call, create_profile_call, list_profiles_call, profile_call
 from .results import OutputImage
 from .validation import check_tag, check_training, fail
-from .watch import Follower, Pace, Watch, follow_one, steady
+from .watch import Lister, Pace, Subject, Watch, steady, wait_for
 
 if TYPE_CHECKING:
     import aiohttp
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 WAIT = 3600.0  # seconds; a training takes about 20 minutes: https://docs.photalabs.com/guides/profiles
 LOOK_FIRST = "the profile may exist: look with profiles.list(tag=...) before creating it again"
+GOES_ON = "the training goes on at the service: wait for the same id again"
+STAGES = ("VALIDATING", "QUEUING", "IN_PROGRESS")  # in their order: https://docs.photalabs.com/guides/profiles
 MAX_REDIRECTS = 3
 FIRST_REDIRECT, LAST_REDIRECT = 300, 399
 
@@ -50,6 +52,8 @@ class Profiles:
 
     def __init__(self, client: "PhotaClient") -> None:
         self._client = client
+        lister = Lister(fetch=self._fetch_listing, tag=lambda profile: profile.tag, stage=_stage)
+        self._subject = Subject(look=self._look, is_done=_is_done, tell=self._tell, lister=lister)
 
     async def create(
         self,
@@ -118,7 +122,10 @@ class Profiles:
         return profile
 
     async def wait(self, profile_id: str, *, timeout: float = WAIT, interval: float | None = None) -> Profile:
-        """Wait until a profile is READY. Cancelling the wait never stops the training.
+        """Wait until a profile is READY. Cancelling the wait, or running out of time, never stops the training.
+
+        However many wait for a profile, it is looked at once; of more than a few profiles one listing tells, where
+        the service's listing carries statuses.
 
         Args:
             profile_id: The profile.
@@ -129,10 +136,13 @@ class Profiles:
         Raises:
             TrainingError: It ended in ERROR or INACTIVE.
             DeadlineError: It is not READY in time; wait again.
+            ConfigError: The client was closed meanwhile.
         """
         deadline = self._client._deadline(timeout)  # noqa: SLF001
-        follower = Follower(profile_id, self._look, self._pace(interval))
-        profile = await follow_one(follower, _is_done, deadline, f"profile {profile_id}")
+        profile_call(profile_id, "status")  # raises InputError for what is no id
+        poller, pace = self._client._pollers.here(), self._pace(interval)  # noqa: SLF001
+        what = f"profile {profile_id}"
+        profile = await wait_for(poller, self._subject, profile_id, pace, deadline, what=what, hint=GOES_ON)
         if profile.status.is_failure:
             raise TrainingError(profile.profile_id, str(profile.status), profile.message)
         return profile
@@ -146,8 +156,8 @@ class Profiles:
             profile_ids: Their ids; a single one may stand alone.
             interval: Seconds between two looks at one profile, as in `wait`.
         """
-        pace = self._pace(interval)
-        return Watch(profile_ids, self._look, lambda: pace, self._to_change, _is_done)
+        find_poller, pace = self._client._pollers.here, self._pace(interval)  # noqa: SLF001
+        return Watch(profile_ids, find_poller, self._subject, pace, _to_change)
 
     async def picture(self, profile_id: str) -> OutputImage:
         """Return the picture that the service chose for a profile.
@@ -230,15 +240,32 @@ class Profiles:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}" == self._client._transport.origin  # noqa: SLF001
 
-    def _to_change(
-        self, profile_id: str, previous: Profile | None, profile: Profile | None, error: PhotaError | None
-    ) -> ProfileChange:
-        before, now = previous.status if previous else None, profile.status if profile else None
+    async def _fetch_listing(self, tag: str | None) -> tuple[dict[str, Profile], float | None]:
+        """Ask once where all profiles, or those with a tag, stand."""
+        self._client._check_open()  # noqa: SLF001
+        transport = self._client._transport  # noqa: SLF001
+        reply = await transport.send(list_profiles_call(tag), transport.read_json, retries=False)
+        return {each.profile_id: each for each in read_profiles(reply.value)}, reply.retry_after
+
+    def _tell(self, profile_id: str, previous: Profile | None, profile: Profile) -> None:
         hooks = self._client._transport.hooks  # noqa: SLF001
-        if hooks and now is not None and before != now:
-            hooks(ProfileChanged(profile_id=profile_id, previous=before, status=now))
-        message = profile.message if profile else ""
-        return ProfileChange(profile_id=profile_id, previous=before, status=now, message=message, error=error)
+        if hooks:
+            before = previous.status if previous else None
+            hooks(ProfileChanged(profile_id=profile_id, previous=before, status=profile.status))
+
+
+def _to_change(
+    profile_id: str, previous: Profile | None, profile: Profile | None, error: PhotaError | None
+) -> ProfileChange:
+    before, now = previous.status if previous else None, profile.status if profile else None
+    message = profile.message if profile else ""
+    return ProfileChange(profile_id=profile_id, previous=before, status=now, message=message, error=error)
+
+
+def _stage(profile: Profile) -> int | None:
+    """Return how far a training has come; all ends count alike."""
+    word = profile.status.upper()
+    return len(STAGES) if profile.status.is_terminal else STAGES.index(word) if word in STAGES else None
 
 
 def _is_done(profile: Profile) -> bool:

@@ -1,82 +1,55 @@
-"""Callbacks: the account's secret, and whether a callback is from the service.
+"""Callbacks: verify them, and let them wake whoever waits for their job.
 
-How the service signs is not published beyond "HMAC-signed body", so a small closed set of forms is accepted,
-each of which needs the secret. Believe no callback: take its job id and ask the service.
+Polling stays the truth: a callback only brings the next look forward.
 
 Source: https://docs.photalabs.com/api/async-requests
 """
 
-import base64
+import asyncio
+import copy
 import hashlib
-import hmac
+import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
-from .answers import read_object, read_secret
-from .config import is_number
-from .errors import DecodeError, InputError, SignatureError
-from .models import JobStatus
+from .answers import read_secret
+from .errors import PhotaError, SignatureError
 from .protocol import webhook_secret_call
-from .validation import fail
+from .signatures import (
+    DEFAULT_SCHEME,
+    SIGNATURE_HEADER,
+    TOLERANCE,
+    CallbackEvent,
+    Headers,
+    HmacSha256Scheme,
+    SignatureScheme,
+    sign_callback,
+    verify,
+)
 
 if TYPE_CHECKING:
     import aiohttp
 
     from .client import PhotaClient
 
-SIGNATURE_HEADER = "X-Phota-Signature"
-TOLERANCE = 300.0  # seconds
-SECRET_PREFIX = "whsec_"  # noqa: S105 - how secrets in base64 are marked elsewhere
-MAX_SIGNATURES = 16  # pieces of one header that are looked at
-Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
-"""A framework's headers: a mapping, or pairs; ASGI's are bytes."""
+__all__ = [
+    "SIGNATURE_HEADER",
+    "CallbackEvent",
+    "HmacSha256Scheme",
+    "SignatureScheme",
+    "Webhooks",
+    "sign_callback",
+    "verify",
+]
 
-
-class CallbackEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified callback. A hint only: ``client.jobs.get(event.job_id)`` knows how the job ended."""
-
-    job_id: str | None
-    status: JobStatus
-    raw: Mapping[str, Any]
-    """The body as it came. It may hold signed links: keep it out of logs."""
-
-    def __repr__(self) -> str:
-        return f"<CallbackEvent {self.job_id} {self.status}>"
-
-
-class SignatureScheme(Protocol):
-    """Decides whether a signature header fits a body; replace it when the true form is known."""
-
-    def matches(self, raw_body: bytes, header: str, key: bytes, *, now: float, tolerance: float) -> bool:
-        """Whether the header signs the body with the key, freshly. Compares in constant time."""
-        ...
-
-
-class HmacSha256Scheme:
-    """HMAC-SHA256 as ``<hex>``, ``sha256=<hex>``, ``v1=<hex>``, base64, or ``t=<unix>,v1=<hex>`` over ``t.body``."""
-
-    def matches(self, raw_body: bytes, header: str, key: bytes, *, now: float, tolerance: float) -> bool:
-        """Whether one of the header's signatures fits; a time stamp must be fresh in both directions."""
-        pieces = [piece.strip() for piece in header.replace(" ", ",").split(",") if piece.strip()][:MAX_SIGNATURES]
-        stamps = [piece[2:] for piece in pieces if piece.startswith("t=")]
-        if stamps:
-            if len(stamps) > 1 or not _is_fresh(stamps[0], now, tolerance):
-                return False
-            raw_body = stamps[0].encode() + b"." + raw_body
-        digest = hmac.new(key, raw_body, hashlib.sha256)
-        forms = (digest.hexdigest().encode(), base64.b64encode(digest.digest()))
-        found = False
-        for piece in pieces:
-            given = piece.removeprefix("sha256=").removeprefix("v1=").encode("utf-8", "replace")
-            lowered = given.lower()  # hex may be written in capitals
-            found |= hmac.compare_digest(lowered, forms[0]) | hmac.compare_digest(given, forms[1])
-        return found
-
-
-DEFAULT_SCHEME = HmacSha256Scheme()
+REMEMBERED = 4096  # bodies; some 100 bytes each
+MEMORY = 86_400.0  # seconds; links in a body live as long
+ASK_EVERY = 60.0  # seconds between two questions for the secret, whatever is forged
+ASK_AGAIN = 5.0  # seconds, where the service did not answer and there is none yet
 
 
 class Webhooks:
@@ -84,6 +57,9 @@ class Webhooks:
 
     def __init__(self, client: "PhotaClient") -> None:
         self._client = client
+        self._verified = Bodies()
+        self._delivered = Bodies()
+        self._kept = KeptSecret(self.secret)
 
     async def secret(self) -> str:
         """Return the account's signing secret. Keep it where you keep the key.
@@ -110,11 +86,14 @@ class Webhooks:
     ) -> CallbackEvent:
         """Check a callback's signature and return what it says.
 
+        A body that this client has verified before is no error, since the service may say a thing twice and wants
+        a success for it: its event says ``is_repeated``. The last 4096 bodies of a day are remembered.
+
         Args:
             raw_body: The body's bytes as they arrived, before any JSON parsing.
             headers: The request's headers, a mapping or pairs, also ASGI's bytes; their case does not matter.
             secret: The account's secret, or several while it is being changed.
-            tolerance: Seconds by which a time stamp may differ from ``now``.
+            tolerance: Seconds by which a time stamp may differ from ``now``, either way.
             now: Unix time; ``None`` is the clock's.
             scheme: How signatures look.
 
@@ -122,86 +101,125 @@ class Webhooks:
             SignatureError: There is no signature, or none that fits; answer 401 and do nothing.
             InputError: The body is no bytes, or another argument cannot be used.
         """
-        return verify(raw_body, headers, secret, tolerance=tolerance, now=now, scheme=scheme)
+        event = verify(raw_body, headers, secret, tolerance=tolerance, now=now, scheme=scheme)
+        return self._verified.mark(event, raw_body, now)
+
+    async def deliver(
+        self,
+        raw_body: bytes,
+        headers: Headers,
+        secret: str | Sequence[str] | None = None,
+        *,
+        tolerance: float = TOLERANCE,
+        now: float | None = None,
+        scheme: SignatureScheme = DEFAULT_SCHEME,
+    ) -> CallbackEvent:
+        """Verify a callback and let whoever waits for its job ask the service at once, once.
+
+        A ``wait`` or ``watch`` of this client on this event loop, or a batch, learns in this way what it would
+        have learnt at its next look. A job that nobody waits for, and a callback that comes twice, change nothing.
+
+        Args:
+            raw_body: As in `verify`.
+            headers: As in `verify`.
+            secret: As in `verify`. ``None`` takes the config's ``webhook_secret``; where there is none, the service
+                is asked for it, once, and once more when a signature does not fit it, at most every 60 seconds.
+            tolerance: As in `verify`.
+            now: As in `verify`.
+            scheme: As in `verify`.
+
+        Returns:
+            What the callback says, with its ``job_id``.
+
+        Raises:
+            SignatureError: As in `verify`; answer 401.
+            PhotaError: The service could not be asked for the secret; answer 503, so that it comes again.
+        """
+        chosen = self._client.config.webhook_secret if secret is None else secret
+
+        def check(secret: str | Sequence[str]) -> CallbackEvent:
+            return verify(raw_body, headers, secret, tolerance=tolerance, now=now, scheme=scheme)
+
+        event = await self._kept.check(check) if chosen is None else check(chosen)
+        event = self._delivered.mark(event, raw_body, now)
+        if event.job_id is not None and not event.is_repeated:
+            self._client.jobs._called_back(event.job_id)  # noqa: SLF001
+        return event
 
 
-def verify(
-    raw_body: bytes,
-    headers: Headers,
-    secret: str | Sequence[str],
-    *,
-    tolerance: float = TOLERANCE,
-    now: float | None = None,
-    scheme: SignatureScheme = DEFAULT_SCHEME,
-) -> CallbackEvent:
-    """Do what `Webhooks.verify` says, without a client."""
-    if not isinstance(raw_body, (bytes, bytearray, memoryview)):
-        hint = "parsing and writing JSON again changes the bytes that were signed"
-        raise InputError(f"raw_body: expected bytes, got {type(raw_body).__name__}").with_context(hint=hint)
-    if not is_number(tolerance) or not tolerance >= 0:  # also refuses NaN
-        fail("tolerance", "0 seconds or more", tolerance)
-    if now is not None and not is_number(now):
-        fail("now", "Unix time in seconds", now)
-    body, header = bytes(raw_body), _signature(headers)
-    moment = time.time() if now is None else now
-    fits = [
-        scheme.matches(body, header, key, now=moment, tolerance=tolerance) for key in _keys(secret)
-    ]  # all of them, so that time does not tell which secret is in use
-    if not any(fits):
-        raise SignatureError("the signature does not fit the body, or is too old").with_context(
-            hint="check the secret (client.webhooks.secret()) and that raw_body is what arrived, unparsed"
-        )
-    return _event(body)
+class Bodies:
+    """Remembers what was verified, by digest: so many bodies, so long."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, float] = OrderedDict()
+
+    def mark(self, event: CallbackEvent, raw_body: bytes, now: float | None) -> CallbackEvent:
+        """Return the event, which says whether its body was here before.
+
+        Not the header: a time stamp may differ for what is said twice, and whoever repeats a signature could write
+        it in another way.
+        """
+        moment = time.time() if now is None else now
+        digest = hashlib.sha256(raw_body).digest()
+        while self._seen and (len(self._seen) >= REMEMBERED or next(iter(self._seen.values())) < moment - MEMORY):
+            self._seen.popitem(last=False)
+        is_repeated = digest in self._seen
+        self._seen.setdefault(digest, moment)
+        return replace(event, is_repeated=True) if is_repeated else event
+
+    def __repr__(self) -> str:
+        return f"<Bodies {len(self._seen)} remembered>"
 
 
-def _event(body: bytes) -> CallbackEvent:
-    try:
-        data = read_object(body)
-    except DecodeError as error:
-        raise SignatureError(f"the callback is signed but has no JSON object: {error.reason}") from None
-    job_id, status = data.get("job_id", data.get("id")), data.get("status")
-    return CallbackEvent(
-        job_id=job_id if isinstance(job_id, str) else None,
-        status=JobStatus(status if isinstance(status, str) else ""),
-        raw=data,
-    )
+class KeptSecret:
+    """The secret as the service told it, asked for as rarely as can be.
 
+    Args:
+        ask: Asks the service.
+        clock: Seconds that never go back, and go on from one event loop to the next.
+    """
 
-def _signature(headers: Headers) -> str:
-    found = [value for name, value in _pairs(headers) if _text(name).lower() == SIGNATURE_HEADER.lower()]
-    if len(found) != 1 or not found[0]:
-        got = len(found) if len(found) != 1 else "an empty one"
-        raise SignatureError(f"expected one {SIGNATURE_HEADER} header, got {got}")
-    return _text(found[0])
+    def __init__(self, ask: Callable[[], Awaitable[str]], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._secret: str | None = None
+        self._failure: PhotaError | None = None
+        self._next = -math.inf  # the moment before which it is not asked again
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock: asyncio.Lock
 
+    async def check(self, verify: Callable[[str], CallbackEvent]) -> CallbackEvent:
+        """Verify with the secret; where it does not fit, with the one that the service tells now."""
+        used = self._secret or await self._learn(None)
+        try:
+            return verify(used)
+        except SignatureError as error:
+            refused = error
+        newer = await self._learn(used)
+        if newer == used:
+            raise refused
+        return verify(newer)
 
-def _pairs(headers: Any) -> Iterable[tuple[object, object]]:
-    if isinstance(headers, (str, bytes)) or not (hasattr(headers, "items") or isinstance(headers, Iterable)):
-        fail("headers", "a mapping or (name, value) pairs", headers)
-    try:
-        return [(name, value) for name, value in (headers.items() if hasattr(headers, "items") else headers)]
-    except (TypeError, ValueError):
-        raise InputError("headers: expected a mapping or (name, value) pairs, got something else in it") from None
+    async def _learn(self, used: str | None) -> str:
+        """Return another secret than the one that was used, if there is one and it is time to ask."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a lock belongs to one
+            self._loop, self._lock = loop, asyncio.Lock()
+        async with self._lock:
+            if self._secret == used and self._clock() >= self._next:
+                await self._fetch()
+        if self._secret is not None:
+            return self._secret
+        assert self._failure is not None  # noqa: S101 - asked, and not told
+        raise copy.copy(self._failure)
 
+    async def _fetch(self) -> None:
+        try:
+            self._secret = await self._ask()
+        except PhotaError as error:
+            self._failure = error
+        # Only now: a question that was cancelled does not count.
+        self._next = self._clock() + (ASK_EVERY if self._secret is not None else ASK_AGAIN)
 
-def _text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)  # as headers are sent: RFC 9110, 5.5
-
-
-def _keys(secret: str | Sequence[str]) -> Iterable[bytes]:
-    secrets = (secret,) if isinstance(secret, str) or not isinstance(secret, Iterable) else tuple(secret)
-    if not secrets or not all(isinstance(each, str) and each for each in secrets):
-        raise InputError("secret: expected one or more non-empty strings")
-    for each in secrets:
-        yield each.encode()
-        if each.startswith(SECRET_PREFIX):
-            try:
-                key = base64.b64decode(each.removeprefix(SECRET_PREFIX), validate=True)
-            except ValueError:
-                continue
-            if key:  # an empty key would be everybody's
-                yield key
-
-
-def _is_fresh(stamp: str, now: float, tolerance: float) -> bool:
-    return stamp.isascii() and stamp.isdigit() and abs(now - int(stamp[:15])) <= tolerance
+    def __repr__(self) -> str:
+        return f"<KeptSecret {'****' if self._secret else 'unknown'}>"

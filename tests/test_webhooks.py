@@ -290,7 +290,8 @@ def test_a_signed_body_without_an_object_is_refused(body: bytes) -> None:
     [
         ({"job_id": "j1", "status": "COMPLETED", "newer": 1}, "j1", "COMPLETED"),
         ({"id": "j2"}, "j2", ""),
-        ({"job_id": 7, "status": None}, None, ""),
+        ({"job_id": 7, "status": None}, "7", ""),
+        ({"job_id": True, "status": None}, None, ""),
         ({}, None, ""),
     ],
 )

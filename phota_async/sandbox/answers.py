@@ -54,9 +54,11 @@ def profile_element(parts: Parts, profile: TrainedProfile) -> dict[str, Any] | s
     """Word a profile as an element of the list."""
     if parts.shape.profile_elements == "strings":
         return profile.profile_id
-    status = profile.status(parts.clock.time())
-    word = parts.shape.profile_words.get(status, status)
-    return parts.shape.present({"profile_id": profile.profile_id, "status": word, "tag": profile.tag})
+    fields = {"profile_id": profile.profile_id, "tag": profile.tag}
+    if parts.shape.profile_elements == "without_status":
+        return parts.shape.present(fields)
+    status = profile.status(parts.clock.time() - parts.shape.listing_lag)
+    return parts.shape.present({**fields, "status": parts.shape.profile_words.get(status, status)})
 
 
 def _poll_url(parts: Parts, job: Job) -> str | None:

@@ -180,16 +180,26 @@ class Controls:
         self,
         profile_id: str | None = None,
         *,
-        status: str = READY,
+        status: str | None = READY,
+        training_seconds: float = 0.0,
         tag: str | None = None,
         message: str | None = None,
         photo: str | Path | bytes | None = None,
     ) -> str:
-        """Put a profile in place without training and charge, and return its id."""
+        """Put a profile in place without charge, and return its id.
+
+        Args:
+            profile_id: Its id; ``None`` makes one.
+            status: What its status is, whatever the time; ``None`` lets the clock decide.
+            training_seconds: How long it trains from now on, where the clock decides.
+            tag: The customer's label.
+            message: What goes with its status.
+            photo: A training photo, for its picture.
+        """
         profile = TrainedProfile(
             profile_id=profile_id or self._parts.new_id("prof"),
             created_at=self.clock.time(),
-            seconds=0.0,
+            seconds=training_seconds,
             tag=tag,
             forced_status=status,
             forced_message=message,

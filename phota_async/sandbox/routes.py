@@ -128,7 +128,8 @@ class Routes:
         tag = call.request.query.get("tag")
         if tag is not None:
             refuse_findings(list(check(tag, tag_schema(), ("query", "tag"))))
-        profiles = [profile_element(self._parts, found) for found in self._parts.profiles.with_tag(tag)]
+        found = self._parts.profiles.with_tag(tag)[: self._parts.shape.listing_limit]
+        profiles = [profile_element(self._parts, each) for each in found]
         return json_answer(self._parts.shape.present({"profiles": profiles}))
 
     async def profile_status(self, call: Call) -> web.Response:

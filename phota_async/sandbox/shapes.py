@@ -29,8 +29,12 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """Form of a job handle's ``poll_url``; foreign points to another host."""
     known_subjects: Presence = "object"
     """Whether a result tells who was recognised."""
-    profile_elements: Literal["objects", "strings"] = "objects"
-    """Elements of ``GET /profiles/ids``."""
+    profile_elements: Literal["objects", "strings", "without_status"] = "objects"
+    """Elements of ``GET /profiles/ids``; all but the first leave the statuses out."""
+    listing_lag: float = 0.0
+    """Seconds of the sandbox's clock by which the statuses in ``GET /profiles/ids`` are behind."""
+    listing_limit: int | None = None
+    """Most profiles that ``GET /profiles/ids`` tells, the oldest first; ``None`` tells all."""
     profile_words: Mapping[str, str] = {}
     """Other spellings of the profile statuses."""
     message: Literal["text", "null", "missing"] = "text"

@@ -99,6 +99,7 @@ async def test_jobs_profiles_and_files(listen: Listen, connect: Connect, tmp_pat
         JobChanged(job_id="job-1", previous="running", status="succeeded"),
         ProfileChanged(profile_id="anna", previous=None, status="IN_PROGRESS"),
         ProfileChanged(profile_id="anna", previous="IN_PROGRESS", status="READY"),
+        JobChanged(job_id="job-1", previous=None, status="succeeded"),  # a wait tells too
         ImageSaved(path=str(tmp_path / "image-1.jpg"), size=len(PHOTO)),
     ]
 
