@@ -20,7 +20,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -70,7 +70,7 @@ class Edits:
         self._running: set[str] = set()
         self._stopping = asyncio.Event()
 
-    async def begin(self, photo: BinaryIO, prompt: str) -> Edit:
+    async def begin(self, photo: IO[bytes], prompt: str) -> Edit:
         """Store an edit and let it be worked on; a ``ValueError`` says what is wrong with it."""
         edit_id = str(uuid.uuid4())
         path = FOLDER / "photos" / edit_id
@@ -138,7 +138,7 @@ class Edits:
             self._group.start_soon(self._work, edit)
 
     async def _work(self, edit: Edit) -> None:
-        """Bring an edit to its end. What another time may cure is let go: `carry_on` finds it when its lease is over."""
+        """Bring an edit to its end; what another time may cure is let go, for `carry_on` to find it again."""
         try:
             job_id = edit.job_id or await self._submit(edit)
             await self._fetch(edit, job_id)
@@ -195,7 +195,7 @@ def view(edit: Edit) -> dict[str, Any]:
     return {"id": edit.edit_id, "status": edit.status, "message": edit.message, "image": image}
 
 
-def keep_photo(photo: BinaryIO, path: Path) -> None:
+def keep_photo(photo: IO[bytes], path: Path) -> None:
     """Write an upload to the disk, durably. Blocks."""
     size = photo.seek(0, os.SEEK_END)
     if not 0 < size <= MAX_PHOTO:

@@ -28,14 +28,16 @@ def get_edits(request: Request) -> Edits:
     return edits
 
 
-async def find_edit(edit_id: str, edits: Annotated[Edits, Depends(get_edits)]) -> Edit:
+TheEdits = Annotated[Edits, Depends(get_edits)]
+
+
+async def find_edit(edit_id: str, edits: TheEdits) -> Edit:
     edit = await edits.get(edit_id)
     if edit is None:
         raise HTTPException(404, "no such edit")
     return edit
 
 
-TheEdits = Annotated[Edits, Depends(get_edits)]
 FoundEdit = Annotated[Edit, Depends(find_edit)]
 
 
@@ -54,9 +56,8 @@ async def status(edit: FoundEdit) -> dict[str, Any]:
 
 @app.get("/edits/{edit_id}/events")
 async def events(edit: FoundEdit, edits: TheEdits) -> StreamingResponse:
-    return StreamingResponse(
-        edits.events(edit.edit_id), headers={"Cache-Control": "no-cache"}, media_type="text/event-stream"
-    )
+    headers = {"Cache-Control": "no-cache"}
+    return StreamingResponse(edits.events(edit.edit_id), headers=headers, media_type="text/event-stream")
 
 
 @app.get("/edits/{edit_id}/image")

@@ -19,6 +19,8 @@ from starlette.routing import Route
 
 
 class State(TypedDict):
+    """What each request finds in its ``state``."""
+
     edits: Edits
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from .answers import read_job
+from .config import is_number
 from .errors import JobFailedError, PhotaError, ResponseLostError
 from .events import JobChanged
 from .media.files import Exists
@@ -58,6 +59,7 @@ class Jobs:
         *,
         callback_url: str | None = None,
         client_request_id: str | None = None,
+        first_sent_at: float | None = None,
         timeout: float | None = None,
         validate: bool = True,
     ) -> Job:
@@ -69,6 +71,8 @@ class Jobs:
                 ``client.webhooks.deliver`` in that address's handler lets whoever waits here look at once.
             client_request_id: The same id again gives the first job back without a second charge, while the
                 service remembers it. ``None`` makes a UUID; a queue's worker gives its task's id.
+            first_sent_at: Unix time at which this id may have been sent before, by a process that ended since:
+                nothing is sent when the service may have forgotten it, `RetryPolicy.resend_guard` seconds later.
             timeout: Seconds for the call, retries included; ``None`` uses the client's.
             validate: Whether documented limits are checked here.
 
@@ -77,7 +81,8 @@ class Jobs:
 
         Raises:
             ConflictError: The id was used for another request (409).
-            ResponseLostError: It may or may not have been taken; ``await error.resume()`` asks again safely.
+            ResponseLostError: It may or may not have been taken; ``await error.resume()`` asks again safely. With
+                a ``first_sent_at`` too long ago it was not sent again, and cannot be resumed.
             PhotaError: As `PhotaClient.edit`.
         """
         from .client import check_kind  # noqa: PLC0415 - the client imports this module
@@ -89,10 +94,12 @@ class Jobs:
                 check_callback_url(callback_url)
         if client_request_id is not None and (not isinstance(client_request_id, str) or not client_request_id):
             fail("client_request_id", "a non-empty str", client_request_id)
+        _check_first_sent(first_sent_at, client_request_id)
         return await self._submit_resumable(
             request,
             callback_url=callback_url,
             client_request_id=client_request_id or _new_id(),
+            first_sent_at=first_sent_at,
             deadline=self._client._deadline(timeout),  # noqa: SLF001 - one package
             validate=validate,
         )
@@ -239,6 +246,13 @@ class Jobs:
 def _to_change(job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:
     before, now = previous.status if previous else None, job.status if job else None
     return JobChange(job_id=job_id, previous=before, status=now, job=job, error=error)
+
+
+def _check_first_sent(moment: object, client_request_id: str | None) -> None:
+    if moment is not None and not is_number(moment):
+        fail("first_sent_at", "Unix time in seconds", moment)
+    if moment is not None and client_request_id is None:
+        fail("first_sent_at", "the client_request_id that was sent then", client_request_id)
 
 
 def _id_of(job: str | Job) -> str:
