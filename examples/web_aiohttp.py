@@ -7,6 +7,7 @@ many on other ports as you like. What happens behind the routes, and why nothing
 
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from aiohttp import web
 from edits import MAX_PHOTO, Edits, open_edits, view
@@ -51,8 +52,9 @@ async def events(request: web.Request) -> web.StreamResponse:
     edit = await find_edit(request)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
-    async for event in request.app[EDITS].events(edit.edit_id):
-        await response.write(event)  # raises when the client has left, which ends this stream and nothing else
+    with suppress(ConnectionResetError):  # the client has left, which ends this stream and nothing else
+        async for event in request.app[EDITS].events(edit.edit_id):
+            await response.write(event)
     return response
 
 

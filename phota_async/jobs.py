@@ -1,5 +1,6 @@
 """Asynchronous image calls: submitted once, polled, fetched; the way to buy that survives every fault."""
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from .client import PhotaClient
 
+CLOCKS_DIFFER = 3600.0  # seconds, at most, between the clocks of two machines
 WAIT = 1800.0  # seconds: well above the 600 of a synchronous call; a job's own limit is not published
 GOES_ON = "the job goes on at the service and is paid for: wait for the same id again"
 
@@ -249,10 +251,13 @@ def _to_change(job_id: str, previous: Job | None, job: Job | None, error: PhotaE
 
 
 def _check_first_sent(moment: object, client_request_id: str | None) -> None:
-    if moment is not None and not is_number(moment):
-        fail("first_sent_at", "Unix time in seconds", moment)
-    if moment is not None and client_request_id is None:
-        fail("first_sent_at", "the client_request_id that was sent then", client_request_id)
+    """Raise `InputError` for what is no moment of the past: milliseconds would always seem young enough."""
+    if moment is None:
+        return
+    if not is_number(moment) or not 0 < moment < time.time() + CLOCKS_DIFFER:
+        fail("first_sent_at", "Unix time in seconds, now or earlier", moment)
+    if client_request_id is None:
+        fail("client_request_id", "the one that was sent at first_sent_at", client_request_id)
 
 
 def _id_of(job: str | Job) -> str:
