@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 T = TypeVar("T")
 
 AT_ONCE = 100  # rows that one worker adopts in one round, so that others get some too
+TRIES, BREAK = 100, 0.05  # seconds between two tries to set a new file up
 TABLE = """
     CREATE TABLE IF NOT EXISTS edits (
         edit_id TEXT PRIMARY KEY, photo TEXT NOT NULL, prompt TEXT NOT NULL, callback_url TEXT,
@@ -136,6 +137,22 @@ class JobStore:
 
     def _open(self) -> None:
         self._database = sqlite3.connect(self._path, timeout=30, isolation_level=None)  # each statement commits
-        self._database.execute("PRAGMA journal_mode = WAL")
+        use_wal(self._database)
         self._database.execute("PRAGMA synchronous = FULL")  # what was committed outlives a power cut
         self._database.executescript(TABLE)
+
+
+def use_wal(database: sqlite3.Connection) -> None:
+    """Let readers and a writer go on side by side. Blocks.
+
+    Here alone SQLite does not wait for another worker that does the same at this moment.
+    """
+    for tries_left in reversed(range(TRIES)):
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if not tries_left:
+                raise
+            time.sleep(BREAK)
+        else:
+            return

@@ -301,6 +301,15 @@ async def test_no_two_workers_get_the_same_edit(tmp_path: Path) -> None:
         assert await other.adopt() == []
 
 
+async def test_workers_may_start_and_stop_at_the_same_moment(tmp_path: Path) -> None:
+    async def work(number: int) -> None:
+        async with JobStore(tmp_path / f"{number}.sqlite", lease=60) as store:
+            await store.adopt()
+
+    for number in range(20):
+        await asyncio.gather(*(work(number) for _ in range(4)))
+
+
 async def test_what_is_not_renewed_is_anybodys(tmp_path: Path) -> None:
     path = tmp_path / "edits.sqlite"
     async with JobStore(path, lease=0) as stalled, JobStore(path, lease=60) as other:
