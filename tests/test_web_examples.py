@@ -301,13 +301,22 @@ async def test_no_two_workers_get_the_same_edit(tmp_path: Path) -> None:
         assert await other.adopt() == []
 
 
-async def test_workers_may_start_and_stop_at_the_same_moment(tmp_path: Path) -> None:
-    async def work(number: int) -> None:
-        async with JobStore(tmp_path / f"{number}.sqlite", lease=60) as store:
-            await store.adopt()
+async def test_workers_may_start_at_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "edits.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as another:
+        another.execute("CREATE TABLE half_way (nothing)")
+        another.execute("BEGIN")
+        another.execute("SELECT * FROM half_way")  # it reads while this one sets the file up
+        breaks: list[float] = []
 
-    for number in range(20):
-        await asyncio.gather(*(work(number) for _ in range(4)))
+        def take_a_break(seconds: float) -> None:
+            breaks.append(seconds)
+            another.execute("COMMIT")
+
+        monkeypatch.setattr("time.sleep", take_a_break)
+        async with JobStore(path, lease=60) as store:
+            assert await store.adopt() == []
+    assert len(breaks) == 1
 
 
 async def test_what_is_not_renewed_is_anybodys(tmp_path: Path) -> None:
