@@ -304,9 +304,8 @@ async def test_no_two_workers_get_the_same_edit(tmp_path: Path) -> None:
 async def test_workers_may_start_at_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "edits.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as another:
-        another.execute("CREATE TABLE half_way (nothing)")
-        another.execute("BEGIN")
-        another.execute("SELECT * FROM half_way")  # it reads while this one sets the file up
+        another.execute("CREATE TABLE half_way (empty)")
+        another.execute("BEGIN IMMEDIATE")  # it sets the file up too, and is a step ahead
         breaks: list[float] = []
 
         def take_a_break(seconds: float) -> None:
