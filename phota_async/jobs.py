@@ -1,5 +1,6 @@
 """Asynchronous image calls: submitted once, polled, fetched; the way to buy that survives every fault."""
 
+import time
 from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from .answers import read_job
+from .config import is_number
 from .errors import JobFailedError, PhotaError, ResponseLostError
 from .events import JobChanged
 from .media.files import Exists
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from .client import PhotaClient
 
+CLOCKS_DIFFER = 3600.0  # seconds, at most, between the clocks of two machines
 WAIT = 1800.0  # seconds: well above the 600 of a synchronous call; a job's own limit is not published
 GOES_ON = "the job goes on at the service and is paid for: wait for the same id again"
 
@@ -61,6 +64,7 @@ class Jobs:
         *,
         callback_url: str | None = None,
         client_request_id: str | None = None,
+        first_sent_at: float | None = None,
         timeout: float | None = None,
         validate: bool = True,
     ) -> Job:
@@ -72,6 +76,8 @@ class Jobs:
                 ``client.webhooks.deliver`` in that address's handler lets whoever waits here look at once.
             client_request_id: The same id again gives the first job back without a second charge, while the
                 service remembers it. ``None`` makes a UUID; a queue's worker gives its task's id.
+            first_sent_at: Unix time at which this id may have been sent before, by a process that ended since:
+                nothing is sent when the service may have forgotten it, `RetryPolicy.resend_guard` seconds later.
             timeout: Seconds for the call, retries included; ``None`` uses the client's.
             validate: Whether documented limits are checked here.
 
@@ -80,7 +86,8 @@ class Jobs:
 
         Raises:
             ConflictError: The id was used for another request (409).
-            ResponseLostError: It may or may not have been taken; ``await error.resume()`` asks again safely.
+            ResponseLostError: It may or may not have been taken; ``await error.resume()`` asks again safely. With
+                a ``first_sent_at`` too long ago it was not sent again, and cannot be resumed.
             PhotaError: As `PhotaClient.edit`.
         """
         from .client import check_kind  # noqa: PLC0415 - the client imports this module
@@ -92,10 +99,12 @@ class Jobs:
                 check_callback_url(callback_url)
         if client_request_id is not None and (not isinstance(client_request_id, str) or not client_request_id):
             fail("client_request_id", "a non-empty str", client_request_id)
+        _check_first_sent(first_sent_at, client_request_id)
         work = self._submit_resumable(
             request,
             callback_url=callback_url,
             client_request_id=client_request_id or _new_id(),
+            first_sent_at=first_sent_at,
             deadline=self._client._deadline(timeout),  # noqa: SLF001 - one package
             validate=validate,
         )
@@ -250,6 +259,16 @@ def _to_change(job_id: str, previous: Job | None, job: Job | None, error: PhotaE
 def _about(job: Job) -> dict[str, Any]:
     """Return what hooks are told of a job that was submitted."""
     return {"job_id": job.job_id, "request_id": job.request_id}
+
+
+def _check_first_sent(moment: object, client_request_id: str | None) -> None:
+    """Raise `InputError` for what is no moment of the past: milliseconds would always seem young enough."""
+    if moment is None:
+        return
+    if not is_number(moment) or not 0 < moment < time.time() + CLOCKS_DIFFER:
+        fail("first_sent_at", "Unix time in seconds, now or earlier", moment)
+    if client_request_id is None:
+        fail("client_request_id", "the one that was sent at first_sent_at", client_request_id)
 
 
 def _id_of(job: str | Job) -> str:

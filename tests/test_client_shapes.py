@@ -3,6 +3,7 @@
 import base64
 import io
 import pickle
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -742,6 +743,39 @@ async def test_without_validation_a_callback_may_be_anything(client: PhotaClient
 async def test_an_id_of_ones_own_is_text(own_id: Any, client: PhotaClient, service: FakeService) -> None:
     with pytest.raises(InputError, match="client_request_id: expected a non-empty str"):
         await client.jobs.submit(GenerateRequest(prompt="x"), client_request_id=own_id)
+    assert service.calls == 0
+
+
+async def test_an_id_that_was_sent_elsewhere_is_sent_while_it_is_remembered(
+    client: PhotaClient, service: FakeService
+) -> None:
+    service.answer("POST", "/generate", {"job_id": "j1"}, status=202)
+    request, now = GenerateRequest(prompt="x"), time.time()
+    job = await client.jobs.submit(request, client_request_id="order-7", first_sent_at=now - 47 * 60)
+    assert job.job_id == "j1"
+    with pytest.raises(ResponseLostError, match="too long to be sent again safely") as caught:
+        await client.jobs.submit(request, client_request_id="order-7", first_sent_at=now - 49 * 60)
+    assert (caught.value.charged, caught.value.first_sent_at) == ("unknown", now - 49 * 60)
+    with pytest.raises(ResponseLostError, match="may have forgotten its id"):
+        await caught.value.resume()
+    assert service.calls == 1
+
+
+async def test_a_refusal_after_a_sending_elsewhere_does_not_say_that_nothing_is_paid(
+    client: PhotaClient, service: FakeService
+) -> None:
+    service.answer("POST", "/generate", {"detail": "too little"}, status=402)
+    with pytest.raises(InsufficientCreditsError) as caught:
+        await client.jobs.submit(GenerateRequest(prompt="x"), client_request_id="a", first_sent_at=time.time() - 60)
+    assert caught.value.charged == "unknown"
+
+
+@pytest.mark.parametrize("moment", [0, -1, True, "now", float("nan"), float("inf"), time.time() * 1000])
+async def test_a_first_sending_is_a_moment_of_the_past(moment: Any, client: PhotaClient, service: FakeService) -> None:
+    with pytest.raises(InputError, match="first_sent_at: expected Unix time in seconds, now or earlier"):
+        await client.jobs.submit(GenerateRequest(prompt="x"), client_request_id="a", first_sent_at=moment)
+    with pytest.raises(InputError, match="client_request_id: expected the one that was sent at first_sent_at"):
+        await client.jobs.submit(GenerateRequest(prompt="x"), first_sent_at=time.time())
     assert service.calls == 0
 
 
