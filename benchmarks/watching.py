@@ -3,7 +3,7 @@
 Each is watched every 15 seconds, against a loopback server in a process of its own, for 30 seconds after a warm-up:
 with single calls, with the listing, and by one task a profile with aiohttp alone. Printed are the CPU time of this
 process as a share of one core (HTTP included), memory, connections, requests, and the longest time from a change
-at the service to its news here. Some 75 seconds in all; the three run side by side, each in its own process.
+at the service to its news here. It takes a minute: the three run side by side, each in its own process.
 """
 
 import argparse

@@ -63,7 +63,10 @@ class Deprecated(Event, frozen=True, kw_only=True):
 
 
 class JobChanged(Event, frozen=True, kw_only=True):
-    """A job's status changed."""
+    """A job's status changed, as somebody who waits for it has seen it: told once, however many wait.
+
+    The first look of a wait or watch that nobody else has begun is a change too, with ``previous=None``.
+    """
 
     job_id: str
     previous: str | None
@@ -71,7 +74,7 @@ class JobChanged(Event, frozen=True, kw_only=True):
 
 
 class ProfileChanged(Event, frozen=True, kw_only=True):
-    """A profile's status changed."""
+    """A profile's status changed; otherwise as `JobChanged`."""
 
     profile_id: str
     previous: str | None

@@ -8,14 +8,14 @@ targets only, and found out about:
   nobody looks again; the single call is the documented one, and it brings the reason of an ERROR, which the listing
   does not. It costs one call in a target's life.
 * Shortly before each third listing one target is looked at singly. Where the listing, which is younger, is behind
-  the single call, it is left alone for a good while.
+  the single call, it is left alone for a good while, longer each time.
 """
 
 import logging
 import math
 import random
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..errors import PhotaError
 from ..retry import fault_of
@@ -24,9 +24,6 @@ from .schedule import Item
 from .targets import Group, Lister, Place, Target
 from .trust import Trust
 from .words import word_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 logger = logging.getLogger("phota_async")
 
@@ -87,6 +84,12 @@ class Listing(Item):
             if not self._group.subject.is_done(seen):
                 self._give_up("it tells of an end that is none")
 
+    def stop(self) -> None:
+        """Ask for nothing any more, since nobody waits; what it is worth stays known."""
+        self._group.poller.schedule.drop(self)
+        self._probe, self.interval = None, 0.0
+        self._ends.clear()
+
     # Its turn
 
     async def run(self) -> None:
@@ -105,8 +108,6 @@ class Listing(Item):
             self._give_up("it cannot be read")
             return
         self.task = None  # the rest is done in one step
-        if not group.targets:
-            return
         self._trust.worked()
         self.tick += 1
         self._entries = len(listed)
@@ -148,8 +149,7 @@ class Listing(Item):
         """Let the next listing come when the most impatient of many want it."""
         interval = self._choose_interval()
         if interval is None:
-            few = len(self._group.targets) < LEAST
-            self._let_go("few are left") if few else self._give_up("it is too long for so few")
+            self._leave_few()
             return
         self._look_singly([each for each in self._listed() if each.interval() < interval])
         self.interval, self._floor = interval, self._now() + asked
@@ -157,10 +157,15 @@ class Listing(Item):
         self._group.poller.schedule.put(self, self._now() + wait)
         self._choose_probe()
 
+    def _leave_few(self) -> None:
+        """Look singly at targets that are too few for it; which is its own fault only where it is long."""
+        if len(self._group.targets) < LEAST:
+            self._let_go()
+        else:
+            self._give_up("it is too long for so few")
+
     def _fail(self, error: PhotaError) -> None:
         """Ask once more where that may help; then single calls tell what is wrong, or do without."""
-        if not self._group.targets:
-            return
         if fault_of(error) is None:
             self._give_up(f"it answers with {type(error).__name__}")
         elif self._trust.failed(self._now()):
@@ -168,23 +173,27 @@ class Listing(Item):
             self._floor = self._now() + wait
             self._group.poller.schedule.put(self, self._floor)
         else:
-            self._let_go(f"it fails with {type(error).__name__}")
+            self._note(f"it fails with {type(error).__name__}")
+            self._let_go()
 
     def _give_up(self, why: str) -> None:
         """Believe it no more for a good while."""
         self._trust.doubt(self._now())
-        self._let_go(why)
+        self._note(why)
+        self._let_go()
 
-    def _let_go(self, why: str) -> None:
-        """Look at everything singly, by and by."""
-        pause = max(0.0, self._trust.until - self._now())
+    def _note(self, why: str) -> None:
+        pause = self._trust.until - self._now()
         logger.info("the listing of profiles is not used for the next %.0f s: %s", pause, why)
+
+    def _let_go(self) -> None:
+        """Look at everything singly, by and by."""
         self._group.poller.schedule.take_off(self)
         self._entries, self._probe, self.interval = 0, None, 0.0
         self._ends.clear()
         self._look_singly(self._listed())
 
-    def _look_singly(self, targets: "Iterable[Target[Any]]") -> None:
+    def _look_singly(self, targets: Iterable[Target[Any]]) -> None:
         for place, target in enumerate(targets, 1):
             wait = scattered(place, target.interval())
             self._group.poller.put(target, max(self._now() + wait, target.floor), Place.WAITING)

@@ -168,6 +168,7 @@ class Poller:
             target.again, due = False, now
         if listing is not None and listing.takes(target, due):
             target.group.move(target, Place.LISTED)
+            due = listing.due
         else:
             self.put(target, due, Place.WAITING)
         for each in target.followers:
@@ -207,7 +208,7 @@ class Poller:
             return
         group.targets = {}  # an emptied dictionary would keep its size
         if group.listing is not None:
-            self.schedule.drop(group.listing)
+            group.listing.stop()
         if not any(each.targets for each in self._groups.values()):
             self.schedule.clear()
 

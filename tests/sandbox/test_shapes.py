@@ -81,6 +81,23 @@ async def test_profiles(api: Api) -> None:
     assert newer.json == {"profile_id": "anna", "status": "READY", "since": 1}
 
 
+async def test_the_listing_of_profiles(api: Api) -> None:
+    for name in ("anna", "ben", "cleo"):
+        api.sandbox.add_profile(name, status=None, training_seconds=100, tag="t")
+    api.sandbox.clock.advance(50)
+    api.sandbox.shape = Shape(listing_lag=40, listing_limit=2)
+    behind = await api.get("/profiles/ids")
+    api.sandbox.shape = Shape(profile_elements="without_status", listing_limit=1)
+    without = await api.get("/profiles/ids")
+
+    assert behind.json["profiles"] == [
+        {"profile_id": name, "tag": "t", "status": "QUEUING"} for name in ("anna", "ben")
+    ]
+    assert without.json["profiles"] == [{"profile_id": "anna", "tag": "t"}]
+    assert (await api.get("/profiles/anna/status")).json["status"] == "IN_PROGRESS"
+    assert api.sandbox.charges == []
+
+
 async def test_the_field_of_the_secret(api: Api) -> None:
     api.sandbox.shape = Shape(secret_field="secret")
 

@@ -59,6 +59,18 @@ def fetcher(client: PhotaClient) -> Any:
     return fetch
 
 
+async def a_watch(client: PhotaClient, _: Path) -> None:
+    async with client.jobs.watch("job-1") as changes:
+        assert [change.status async for change in changes] == ["running", "done"]
+
+
+async def two_waits(client: PhotaClient, _: Path) -> None:
+    """One is cut off while the other goes on: both are, at any step, in both roles."""
+    async with asyncio.TaskGroup() as group:
+        for _number in range(2):
+            group.create_task(client.jobs.wait("job-1"))
+
+
 FLOWS: dict[str, Callable[[PhotaClient, Path], Awaitable[Any]]] = {
     "list": lambda client, folder: client.profiles.list(),
     "sync": one_photo,
@@ -67,13 +79,22 @@ FLOWS: dict[str, Callable[[PhotaClient, Path], Awaitable[Any]]] = {
     "save a job": lambda client, folder: client.send(REQUEST, mode="job", save_to=folder),
     "save later": lambda client, folder: OutputImage(pieces=BOUGHT[:1]).save(folder / "1.jpg"),
     "download": a_download,
+    "wait": lambda client, folder: client.jobs.wait("job-1"),
+    "two waits": two_waits,
+    "watch": a_watch,
     "batch": a_batch,
     "batch of jobs": lambda client, folder: a_batch(client, folder, "job"),
 }
 
 
 RUNS = [(flow, is_cold) for flow in FLOWS for is_cold in (True, False) if not (is_cold and "batch" in flow)]
-LEAST = {"list": 5, "save later": 4}  # steps; so few would mean that the others were never really cut
+LEAST = {
+    "list": 5,
+    "save later": 4,
+    "wait": 10,
+    "two waits": 10,
+    "watch": 10,
+}  # steps; so few would mean that the others were never really cut
 
 
 @pytest.mark.parametrize(("flow", "is_cold"), RUNS)

@@ -189,6 +189,20 @@ async def test_impatient_ones_are_looked_at_singly_beside_the_listing() -> None:
 
 
 @virtual_time
+async def test_an_impatient_one_that_comes_shortly_before_a_listing_does_not_stay_with_it() -> None:
+    service = Service(100)
+    one = [*service.words][7]
+    async with Follow(service) as follow:
+        await asyncio.sleep(11)
+        follow.more(one, 4.0)
+        await asyncio.sleep(50)
+        assert follow.news[-1] == (near(11), one, PENDING)  # known already
+    moments = [moment for moment, key in service.singles if key == one]
+    assert moments[0] < 15
+    assert len(moments) >= 11
+
+
+@virtual_time
 async def test_the_listing_keeps_the_pace_of_many_impatient_ones() -> None:
     service = Service(100)
     async with Follow(service, interval=60) as follow:

@@ -1,0 +1,3 @@
+from support.clients import connect, listen
+
+__all__ = ["connect", "listen"]
