@@ -45,6 +45,7 @@ class Studio:
         photos = [await self._parts.inputs.read(image) for image in order.images]
         if known := self._parts.jobs.recall(order):  # a twin may have come while the photos were opened
             return known
+        self._parts.jobs.check_capacity()  # others may have begun meanwhile
         light = msgspec.structs.replace(order, images=())  # jobs are kept, and photos weigh
         return self._begin(light, tuple(photos), tuple(profile.portrait for profile in profiles))
 

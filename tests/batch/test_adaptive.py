@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from phota_async import Batch, BatchItem, ClientConfig, EnhanceRequest, PhotaClient, RetryPolicy
-from phota_async.batch.adaptive import START, AdaptiveLimit
+from phota_async.batch.adaptive import AdaptiveLimit
 from phota_async.batch.gate import Gate
 from phota_async.sandbox import Sandbox
 
@@ -89,16 +89,16 @@ async def test_a_batch_keeps_to_what_a_full_service_takes_and_finishes_all(monke
         return was_cut
 
     monkeypatch.setattr(AdaptiveLimit, "refused", refused)
-    async with Sandbox(time_scale=400, picture_scale=0.05, id_memory=1e9, link_lifetime=1e9) as sandbox:
+    async with Sandbox(time_scale=100, picture_scale=0.05, id_memory=1e9, link_lifetime=1e9) as sandbox:
         sandbox.capacity = 3
         config = ClientConfig(
             job_interval=0.01, max_job_interval=0.02, retry=RetryPolicy(max_attempts=1000, backoff=0.01, tokens=10**6)
         )
         async with PhotaClient(base_url=sandbox.base_url, api_key=sandbox.api_key, config=config) as client:
-            items = [BatchItem(str(number), EnhanceRequest(PHOTO)) for number in range(30)]
-            batch = Batch(client, items, max_concurrency=30)
+            items = [BatchItem(str(number), EnhanceRequest(PHOTO)) for number in range(12)]
+            batch = Batch(client, items, max_concurrency=12)
             async with batch as outcomes:
                 statuses = [outcome.status async for outcome in outcomes]
-        assert statuses == ["done"] * 30
-        assert len(sandbox.charges) == 30
-        assert min(cuts) < START
+        assert statuses == ["done"] * 12
+        assert len(sandbox.charges) == 12
+        assert min(cuts) < 12

@@ -74,7 +74,7 @@ def account(sandbox: Sandbox, jobs: list[Job]) -> list[Sold]:
             prompt=job.order.prompt.partition(" [[")[0],
             client_request_id=job.order.client_request_id or "",
             refunded=job.error is not None,
-            sha256=[_digest(picture, job.order.prompt) for picture in _pictures(sandbox, job)],
+            sha256=[_digest(picture, job.order.prompt.partition(" [[")[0]) for picture in _pictures(sandbox, job)],
         )
         for job in jobs
     ]
