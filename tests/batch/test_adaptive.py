@@ -89,7 +89,7 @@ async def test_a_batch_keeps_to_what_a_full_service_takes_and_finishes_all(monke
         return was_cut
 
     monkeypatch.setattr(AdaptiveLimit, "refused", refused)
-    async with Sandbox(time_scale=100, picture_scale=0.05, id_memory=1e9, link_lifetime=1e9) as sandbox:
+    async with Sandbox(time_scale=300, picture_scale=0.05, id_memory=1e9, link_lifetime=1e9) as sandbox:
         sandbox.capacity = 3
         config = ClientConfig(
             job_interval=0.01, max_job_interval=0.02, retry=RetryPolicy(max_attempts=1000, backoff=0.01, tokens=10**6)
