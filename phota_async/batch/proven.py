@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LIFETIME = 1.0  # seconds; what was sent within it is as much at risk as everything that waits for its answer
-MOST = 1000  # folders that are remembered at once
+MOST = 100  # folders that are remembered at once
 
 
 class Proven:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import threads
 from ..errors import InputError
-from ..media.sources import is_link, raw_pieces
+from ..media.sources import is_link, is_path, raw_pieces
 from ..requests import AnyRequest, images_of
 
 if TYPE_CHECKING:
     from .digests import Digests, Key
 
-MAX_PATH = 4096  # characters
 QUICK = 64 * 1024  # bytes: hashing them takes 0.1 ms or less, as much as a hop to a thread
 
 
@@ -87,12 +86,12 @@ def _read(image: Any, digests: "Digests") -> str:
 
 
 def _key_of(image: Any, digests: "Digests") -> "Key | None":
-    if not isinstance(image, (str, os.PathLike)) or len(os.fspath(image)) > MAX_PATH:  # else it may be a data URI
+    if not is_path(image):
         return None
     try:
         details = os.stat(image)  # noqa: PTH116 - a str is at hand
     except (OSError, ValueError):
-        return None  # a link, or no file: whoever reads it knows what to say
+        return None  # whoever reads it knows what to say
     return digests.key_of(image, details) if details.st_size > QUICK else None
 
 

@@ -206,6 +206,24 @@ async def test_what_has_no_file_is_read_as_before(library: Library, image: str) 
     assert await said(True) == await said(False)
 
 
+@pytest.mark.parametrize("image", ["data:image/png;base64,iVBORw0KGgo=", "http://x/photo.jpg", "https://x/photo.jpg"])
+async def test_a_file_that_is_named_like_a_link_is_another_thing(
+    library: Library, monkeypatch: pytest.MonkeyPatch, image: str
+) -> None:
+    monkeypatch.chdir(library.photo.parent)
+    file = write(Path(image))
+    as_text = await library.identify(image)
+    as_file = await library.identify(file)
+    assert as_text == await identify_photos(EnhanceRequest(image=image)) != as_file
+    assert as_file == await identify_photos(EnhanceRequest(image=file)) == await library.identify(file)
+
+
+def write(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(picture(BIG, seed=6))
+    return path
+
+
 MOUNTS = "22 1 254:0 / / rw - {kind} /dev/vda rw\n"
 
 
