@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ async def test_several_photos_each_have_their_own(library: Library) -> None:
     await library.identify(library.photo)
     library.reads.clear()
     assert await library.identify(other, b"bytes", small, str(library.photo), link) == plain
-    assert library.reads == [b"bytes", small, other]
+    assert library.reads == [b"bytes", other]
     library.reads.clear()
     assert await library.identify(library.photo, other) == (plain[3], plain[0])
     assert library.reads == []
@@ -186,6 +187,31 @@ async def test_a_version_replaces_the_one_before(library: Library) -> None:
     change(library.photo, lambda: library.photo.write_bytes(picture(BIG, seed=5)))
     await library.identify()
     assert len(library.rows()) == 1
+
+
+async def test_small_files_are_identified_as_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "photo.jpg"
+    for size in (0, 1, QUICK, QUICK + 1):
+        path.write_bytes(bytes(size))
+        assert await identify_photos(EnhanceRequest(image=path)) == (f"sha256:{sha256(bytes(size)).hexdigest()}",)
+    path.write_bytes(b"before")
+    real = os.read
+
+    def edited(descriptor: int, count: int) -> bytes:
+        content = real(descriptor, count)
+        monkeypatch.setattr(os, "read", real)
+        path.write_bytes(b"later!")
+        os.utime(path, (1, 1))
+        return content
+
+    monkeypatch.setattr(os, "read", edited)
+    assert await identify_photos(EnhanceRequest(image=path)) == (f"sha256:{sha256(b'later!').hexdigest()}",)
+
+
+async def test_a_pipe_is_no_photo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="no regular file"):
+        await identify_photos(EnhanceRequest(image=tmp_path / "pipe.jpg"))
 
 
 async def test_a_photo_that_is_gone_says_so(library: Library) -> None:
