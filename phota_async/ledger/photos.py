@@ -74,18 +74,19 @@ def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
 def _look(image: Any, digests: "Digests | None") -> Seen:
     """Identify a photo, or say what its file is known by."""
     details = _stat(image)
-    if details is not None and details.st_size <= QUICK:
-        return Seen(_identify_small(image, details) or _identify(image))
-    key = digests.key_of(image, details) if digests is not None and details is not None else None
-    return Seen("", key) if key else Seen(_identify(image))
+    if details is None:
+        return Seen(_identify(image))
+    key = None if digests is None or details.st_size <= QUICK else digests.key_of(image, details)
+    return Seen("", key) if key else Seen(_identify_file(image, details) or _identify(image))
 
 
 def _read(image: Any, digests: "Digests") -> str:
     """Identify a file, and remember its digest if it stayed as it was while it was read."""
     before = _stat(image)
-    mark = _identify(image)
-    after = _stat(image)
-    key = digests.key_of(image, before) if before is not None else None
+    if before is None:
+        return _identify(image)
+    mark = _identify_file(image, before) or _identify(image)
+    key, after = digests.key_of(image, before), _stat(image)
     if key is not None and after is not None and key == digests.key_of(image, after):
         digests.keep(key, mark.removeprefix("sha256:"))
     return mark
@@ -102,20 +103,18 @@ def _stat(image: Any) -> os.stat_result | None:
     return details if stat.S_ISREG(details.st_mode) else None
 
 
-def _identify_small(path: str | os.PathLike[str], details: os.stat_result) -> str | None:
-    """Identify a small file in few steps; ``None`` where anything is odd."""
+def _identify_file(path: str | os.PathLike[str], details: os.stat_result) -> str | None:
+    """Identify a file through one small buffer; ``None`` where anything is odd.
+
+    Fresh memory for each piece would cost as much as the hashing.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a str is at hand
+            digest = hashlib.sha256(file.read()) if details.st_size <= QUICK else hashlib.file_digest(file, "sha256")
+            is_same = _version(os.fstat(file.fileno())) == _version(details)
     except OSError:
         return None
-    try:
-        content, after = os.read(descriptor, QUICK + 1), os.fstat(descriptor)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-    is_whole = len(content) == details.st_size and _version(after) == _version(details)
-    return f"sha256:{hashlib.sha256(content).hexdigest()}" if is_whole else None
+    return f"sha256:{digest.hexdigest()}" if is_same else None
 
 
 def _version(details: os.stat_result) -> tuple[int, int, int]:

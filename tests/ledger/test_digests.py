@@ -15,7 +15,6 @@ from phota_async import EditRequest, EnhanceRequest, InputError
 from phota_async.ledger import Ledger, Wish, digests, photos
 from phota_async.ledger.digests import SETTLED, Digests
 from phota_async.ledger.photos import QUICK, identify_photos
-from phota_async.media import sources
 
 BIG = QUICK + 1000
 LATER = 1e10  # seconds: whatever was just written has settled by then
@@ -49,13 +48,13 @@ class Library:
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     made = Library(tmp_path)
-    real = sources.raw_pieces
+    real = photos._identify_file
 
-    def noted(image: Any, name: str) -> Any:
-        made.reads.append(image)
-        return real(image, name)
+    def noted(path: Any, details: os.stat_result) -> str | None:
+        made.reads.append(path)
+        return real(path, details)
 
-    monkeypatch.setattr(photos, "raw_pieces", noted)
+    monkeypatch.setattr(photos, "_identify_file", noted)
     monkeypatch.setattr(digests, "has_honest_times", lambda _: True)  # whatever the tests' disk is
     return made
 
@@ -117,7 +116,7 @@ async def test_several_photos_each_have_their_own(library: Library) -> None:
     await library.identify(library.photo)
     library.reads.clear()
     assert await library.identify(other, b"bytes", small, str(library.photo), link) == plain
-    assert library.reads == [b"bytes", other]
+    assert library.reads == [small, other]
     library.reads.clear()
     assert await library.identify(library.photo, other) == (plain[3], plain[0])
     assert library.reads == []
@@ -150,14 +149,14 @@ async def test_a_photo_dated_in_the_future_is_read_each_time(library: Library) -
 async def test_a_photo_that_changes_while_it_is_read_is_not_remembered(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = sources.raw_pieces
+    real = photos._identify_file
 
-    def touched(image: Any, name: str) -> Any:
-        pieces = list(real(image, name))
+    def touched(path: Any, details: os.stat_result) -> str | None:
+        mark = real(path, details)
         change(library.photo, lambda: library.photo.chmod(0o600))
-        return iter(pieces)
+        return mark
 
-    monkeypatch.setattr(photos, "raw_pieces", touched)
+    monkeypatch.setattr(photos, "_identify_file", touched)
     await library.identify()
     assert library.rows() == []
 
@@ -189,22 +188,24 @@ async def test_a_version_replaces_the_one_before(library: Library) -> None:
     assert len(library.rows()) == 1
 
 
-async def test_small_files_are_identified_as_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_files_of_any_size_are_identified_by_what_they_hold_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "photo.jpg"
     for size in (0, 1, QUICK, QUICK + 1):
         path.write_bytes(bytes(size))
         assert await identify_photos(EnhanceRequest(image=path)) == (f"sha256:{sha256(bytes(size)).hexdigest()}",)
     path.write_bytes(b"before")
-    real = os.read
+    real = os.fstat
 
-    def edited(descriptor: int, count: int) -> bytes:
-        content = real(descriptor, count)
-        monkeypatch.setattr(os, "read", real)
+    def edited(descriptor: int) -> os.stat_result:
+        """It changes right after it was read."""
+        monkeypatch.setattr(os, "fstat", real)
         path.write_bytes(b"later!")
         os.utime(path, (1, 1))
-        return content
+        return real(descriptor)
 
-    monkeypatch.setattr(os, "read", edited)
+    monkeypatch.setattr(os, "fstat", edited)
     assert await identify_photos(EnhanceRequest(image=path)) == (f"sha256:{sha256(b'later!').hexdigest()}",)
 
 
