@@ -15,6 +15,7 @@ import gc
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -66,18 +67,36 @@ class Sample(NamedTuple):
     """Blocks that Python has allocated."""
 
 
+class Recorder:
+    """Notes memory now and then. Its numbers lie in arrays: objects made all along would keep what is freed around
+    them from going back to the system, and it would be the looking that is seen.
+    """
+
+    def __init__(self, count: int) -> None:
+        gc.collect()
+        self._every = max(1, count // SAMPLES)
+        self._marks = {*MARKS, count}
+        self._items, self._above, self._alive = array("q", [0]), array("q", [0]), array("q", [sys.getallocatedblocks()])
+        self._start = memory()
+
+    def note(self, done: int) -> None:
+        """Look, if it is time."""
+        if not done % self._every or done in self._marks:
+            self._items.append(done)
+            self._above.append(memory() - self._start)
+            self._alive.append(sys.getallocatedblocks())
+
+    def samples(self) -> list[Sample]:
+        return list(map(Sample, self._items, self._above, self._alive))
+
+
 def items(count: int) -> Iterator[BatchItem]:
     return (BatchItem(f"{n // 1000:04}/{n}.png", GenerateRequest(prompt=f"a sea, {n}")) for n in range(count))
 
 
 async def carry(count: int, output: Path, *, ledger: bool) -> list[Sample]:
     """Carry the items, and look at the memory now and then."""
-    gc.collect()
-    before, samples, wanted = (
-        memory(),
-        [Sample(0, 0, sys.getallocatedblocks())],
-        {*MARKS, *range(0, count, max(1, count // SAMPLES)), count},
-    )
+    recorder = Recorder(count)
     batch = Batch(
         cast(PhotaClient, Idle()),
         items(count),
@@ -90,11 +109,10 @@ async def carry(count: int, output: Path, *, ledger: bool) -> list[Sample]:
         done = 0
         async for outcome in outcomes:
             done += outcome.status == "done"
-            if done in wanted:
-                samples.append(Sample(done, memory() - before, sys.getallocatedblocks()))
+            recorder.note(done)
     if done != count:
         raise AssertionError(f"expected {count} items done, got {done}: {batch!r}")
-    return samples
+    return recorder.samples()
 
 
 def growth(samples: list[Sample]) -> float:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 IN_MEMORY = 10_000  # marks: about 1 MB
-PAGES = 2000  # KiB of the file that SQLite keeps in memory
+PAGES = 1000  # KiB of the file that SQLite keeps in memory
 CREATE = "CREATE TABLE mark (value BLOB PRIMARY KEY) WITHOUT ROWID"
 ADD = "INSERT OR IGNORE INTO mark VALUES (?)"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LIFETIME = 1.0  # seconds; what was sent within it is as much at risk as everything that waits for its answer
-MOST = 1000  # folders that are remembered at once
+MOST = 100  # folders that are remembered at once
 
 
 class Proven:
@@ -15,7 +15,7 @@ class Proven:
     Usage::
 
         if not proven.has(directory, name):
-            check(directory / name)
+            check(directory / name)  # then proven.forget(directory) when it cannot be
             proven.add(directory, name)
 
     Args:
@@ -27,15 +27,28 @@ class Proven:
         self._folders: dict[str, tuple[float, int]] = {}  # until when, and the name's bytes
 
     def has(self, directory: Path, name: str) -> bool:
-        """Whether a file with a name of this length was possible there less than a second ago."""
-        until, longest = self._folders.get(str(directory), (0.0, 0))
-        return len(os.fsencode(name)) <= longest and self._clock() < until
+        """Whether a file with a name of this length was possible there less than a second ago.
+
+        When the second is over, one who asks is sent to look again, and the others go on meanwhile.
+        """
+        folder = str(directory)
+        until, longest = self._folders.get(folder, (0.0, 0))
+        if len(os.fsencode(name)) > longest:
+            return False
+        now = self._clock()
+        if now >= until:
+            self._folders[folder] = (now + LIFETIME, longest)
+        return now < until
 
     def add(self, directory: Path, name: str) -> None:
         """Remember that this one was possible."""
         if len(self._folders) >= MOST:
             self._folders.clear()
         self._folders[str(directory)] = (self._clock() + LIFETIME, len(os.fsencode(name)))
+
+    def forget(self, directory: Path) -> None:
+        """Forget a folder that takes no file any more."""
+        self._folders.pop(str(directory), None)
 
     def __repr__(self) -> str:
         return f"<Proven {len(self._folders)} folders>"

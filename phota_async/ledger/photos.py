@@ -2,18 +2,18 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import threads
 from ..errors import InputError
-from ..media.sources import is_link, raw_pieces
+from ..media.sources import is_link, is_path, raw_pieces
 from ..requests import AnyRequest, images_of
 
 if TYPE_CHECKING:
     from .digests import Digests, Key
 
-MAX_PATH = 4096  # characters
 QUICK = 64 * 1024  # bytes: hashing them takes 0.1 ms or less, as much as a hop to a thread
 
 
@@ -73,27 +73,52 @@ def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
 
 def _look(image: Any, digests: "Digests | None") -> Seen:
     """Identify a photo, or say what its file is known by."""
-    key = None if digests is None else _key_of(image, digests)
-    return Seen("", key) if key else Seen(identify_photo(image))
+    details = _stat(image)
+    if details is None:
+        return Seen(identify_photo(image))
+    key = None if digests is None or details.st_size <= QUICK else digests.key_of(image, details)
+    return Seen("", key) if key else Seen(_identify_file(image, details) or identify_photo(image))
 
 
 def _read(image: Any, digests: "Digests") -> str:
     """Identify a file, and remember its digest if it stayed as it was while it was read."""
-    before = _key_of(image, digests)
-    mark = identify_photo(image)
-    if before is not None and before == _key_of(image, digests):
-        digests.keep(before, mark.removeprefix("sha256:"))
+    before = _stat(image)
+    if before is None:
+        return identify_photo(image)
+    mark = _identify_file(image, before) or identify_photo(image)
+    key, after = digests.key_of(image, before), _stat(image)
+    if key is not None and after is not None and key == digests.key_of(image, after):
+        digests.keep(key, mark.removeprefix("sha256:"))
     return mark
 
 
-def _key_of(image: Any, digests: "Digests") -> "Key | None":
-    if not isinstance(image, (str, os.PathLike)) or len(os.fspath(image)) > MAX_PATH:  # else it may be a data URI
+def _stat(image: Any) -> os.stat_result | None:
+    """Look at a photo's file; ``None`` where there is none, and whoever reads it knows what to say."""
+    if not is_path(image):
         return None
     try:
         details = os.stat(image)  # noqa: PTH116 - a str is at hand
     except (OSError, ValueError):
-        return None  # a link, or no file: whoever reads it knows what to say
-    return digests.key_of(image, details) if details.st_size > QUICK else None
+        return None
+    return details if stat.S_ISREG(details.st_mode) else None
+
+
+def _identify_file(path: str | os.PathLike[str], details: os.stat_result) -> str | None:
+    """Identify a file through one small buffer; ``None`` where anything is odd.
+
+    Fresh memory for each piece would cost as much as the hashing.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a str is at hand
+            digest = hashlib.sha256(file.read()) if details.st_size <= QUICK else hashlib.file_digest(file, "sha256")
+            is_same = _version(os.fstat(file.fileno())) == _version(details)
+    except OSError:
+        return None
+    return f"sha256:{digest.hexdigest()}" if is_same else None
+
+
+def _version(details: os.stat_result) -> tuple[int, int, int]:
+    return details.st_ino, details.st_size, details.st_mtime_ns
 
 
 def identify_photo(image: Any) -> str:

@@ -29,7 +29,7 @@ class Ledger:
             batch = Batch(client, items, ledger=ledger, name="summer", output="results")
 
     A path given as ``Batch(ledger=...)`` opens and closes one for the batch. It may serve several batches, one
-    after the other or, under different names, at once.
+    after the other or, under different names, at once. It also remembers what photos hash to; see `digests`.
 
     Args:
         path: The file; it is made when it is not there. ``PATH.lock`` beside it names the process that has it.

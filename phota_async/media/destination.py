@@ -6,7 +6,7 @@ from pathlib import Path
 from .. import threads
 from ..errors import InputError, PhotaError
 from ..results import OutputImage
-from .files import Exists, PartFile, check_exists, check_name
+from .files import Exists, PartFile, check_exists, check_name, path_in
 from .formats import KNOWN_SUFFIXES, SUFFIXES, file_name, sniff
 from .sinks import FileSink, HashingFileSink
 
@@ -66,7 +66,7 @@ class Destination:
         image_format = output_format if output_format in SUFFIXES else "jpg"
         PartFile(self.directory, self._name).discard()
         for index in range(count):
-            check_name(self.directory / file_name(self.name(index), image_format), self.exists)
+            check_name(path_in(self.directory, file_name(self.name(index), image_format)), self.exists)
 
 
 def make_destination(

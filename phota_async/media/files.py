@@ -35,9 +35,9 @@ class PartFile:
 
     def __init__(self, directory: Path, name: str) -> None:
         self._lock = threading.Lock()
-        self._path = directory / f".{name[:MAX_PART_NAME]}.{secrets.token_hex(6)}.part"
+        self._path = path_in(directory, f".{name[:MAX_PART_NAME]}.{secrets.token_hex(MARK_BYTES)}{PART}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        with translated(directory / name):
+        with translated(path_in(directory, name)):
             _make_directory(directory)
             self._descriptor = os.open(self._path, flags, 0o666)
         self._open = True
@@ -56,7 +56,8 @@ class PartFile:
         with self._lock, translated(self._path):
             if not self._open:
                 raise ValueError("it was discarded")
-            return self._path.read_bytes()
+            with open(self._path, "rb") as file:  # noqa: PTH123 - a str
+                return file.read()
 
     def truncate(self) -> None:
         """Begin again from nothing."""
@@ -76,20 +77,21 @@ class PartFile:
             try:
                 return _put_in_place(self._path, target, exists)
             finally:
-                with contextlib.suppress(OSError):
-                    self._path.unlink(missing_ok=True)
+                self._remove()
 
     def discard(self) -> None:
         """Close and remove the file unless it was published; never waits, and is safe to call at any time."""
         self._is_unwanted = True
         if self._lock.acquire(blocking=False):  # else its holder looks at the mark when it is done
             try:
-                self._remove()
+                if self._open:
+                    self._close()
+                    self._remove()
             finally:
                 self._lock.release()
 
     @contextlib.contextmanager
-    def _held(self, path: Path) -> Iterator[None]:
+    def _held(self, path: str | Path) -> Iterator[None]:
         """Keep others out; afterwards remove what became unwanted meanwhile."""
         try:
             with self._lock, translated(path):
@@ -98,15 +100,13 @@ class PartFile:
             if self._is_unwanted:
                 self.discard()
 
-    def _remove(self) -> None:
-        if self._open:
-            self._close()
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
-
     def _close(self) -> None:
         self._open = False
         os.close(self._descriptor)
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)  # noqa: PTH108 - a str
 
 
 def write_file(target: Path, pieces: Sequence[bytes], exists: Exists) -> Path:
@@ -119,14 +119,23 @@ def write_file(target: Path, pieces: Sequence[bytes], exists: Exists) -> Path:
         part.discard()
 
 
-def check_name(target: Path, exists: Exists) -> None:
+def path_in(directory: Path, name: str) -> str:
+    """Return a file's path, for threads.
+
+    No ``Path``: pathlib interns every name, and each thread that happens to let the table of interned names grow
+    anew keeps a megabyte for itself.
+    """
+    return os.path.join(directory, name)  # noqa: PTH118
+
+
+def check_name(target: str | Path, exists: Exists) -> None:
     """Raise `InputError` when a file could not get its name: what is found out later is found out after paying."""
     with translated(target), contextlib.suppress(FileNotFoundError):
-        os.lstat(target.with_name(f"{target.name}-{MAX_NUMBER}.webp"))  # room for a number and another suffix
+        os.lstat(f"{target}-{MAX_NUMBER}.webp")  # room for a number and another suffix
     if exists == "error" and os.path.lexists(target):
         hint = 'exists="number" or exists="replace" changes this'
         raise InputError(f"save_to: {target} exists").with_context(hint=hint)
-    if exists == "replace" and target.is_dir():
+    if exists == "replace" and os.path.isdir(target):  # noqa: PTH112 - it may be a str
         raise InputError(f"save_to: {target} is a directory")
 
 
@@ -139,7 +148,7 @@ def check_exists(exists: str) -> None:
 class translated:  # noqa: N801 - reads as a word: with translated(path)
     """Turn an ``OSError`` about a path into an error of ours."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         self._path = path
 
     def __enter__(self) -> None:
@@ -150,7 +159,7 @@ class translated:  # noqa: N801 - reads as a word: with translated(path)
             raise storage_error(self._path, error) from None
 
 
-def storage_error(path: Path, error: OSError | ValueError) -> PhotaError:
+def storage_error(path: str | Path, error: OSError | ValueError) -> PhotaError:
     """Return our error for a file that cannot be written."""
     reason = getattr(error, "strerror", None) or str(error)
     number = getattr(error, "errno", None)
@@ -182,7 +191,7 @@ def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:
                 views[0] = views[0][written:]
 
 
-def _put_in_place(part: Path, target: Path, exists: Exists) -> Path:
+def _put_in_place(part: str, target: Path, exists: Exists) -> Path:
     if exists == "replace":
         os.replace(part, target)  # noqa: PTH105 - the pathlib twin hides which call is atomic
     elif exists == "number":
@@ -193,7 +202,7 @@ def _put_in_place(part: Path, target: Path, exists: Exists) -> Path:
     return target
 
 
-def _first_free(part: Path, target: Path) -> Path:
+def _first_free(part: str, target: Path) -> Path:
     for number in range(1, MAX_NUMBER):
         candidate = target if number == 1 else target.with_name(f"{target.stem}-{number}{target.suffix}")
         with contextlib.suppress(FileExistsError):
@@ -202,7 +211,7 @@ def _first_free(part: Path, target: Path) -> Path:
     raise FileExistsError(errno.EEXIST, f"{MAX_NUMBER} files of this name exist")
 
 
-def _link(part: Path, target: Path) -> None:
+def _link(part: str, target: Path) -> None:
     """Give a file its name, failing when the name is taken."""
     try:
         os.link(part, target, follow_symlinks=False)

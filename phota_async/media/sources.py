@@ -172,6 +172,12 @@ def is_link(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
 
 
+def is_path(image: Any) -> bool:
+    """Whether a photo is meant as a file's path, whatever lies there."""
+    is_text = isinstance(image, str) and not is_link(image) and image[:5].lower() != "data:"
+    return is_text or isinstance(image, os.PathLike)
+
+
 def _source(slot: Slot, validate: bool) -> Source:
     image, name = slot.image, slot.name
     if isinstance(image, str) and is_link(image):
@@ -205,7 +211,7 @@ def raw_pieces(image: Any, name: str) -> Iterator[bytes | memoryview]:
     try:
         with _lock_of(image):
             place = image.tell() if hasattr(image, "read") else None
-            source = _file(image, name) if _is_path(image) else _open(image, name)[0]
+            source = _file(image, name) if is_path(image) else _open(image, name)[0]
             if place is not None:
                 image.seek(place)
     except (OSError, AttributeError):  # a pipe cannot tell where it stands
@@ -249,10 +255,6 @@ def _in_memory(data: bytes | bytearray | memoryview) -> tuple[BytesSource, bytes
     except TypeError:  # a memoryview with holes cannot be cast
         source = BytesSource(bytes(data))
     return source, bytes(memoryview(data)[:HEAD])
-
-
-def _is_path(image: Any) -> bool:
-    return isinstance(image, os.PathLike) or (isinstance(image, str) and image[:5].lower() != "data:")
 
 
 def _file(image: str | os.PathLike[str], name: str) -> FileSource:

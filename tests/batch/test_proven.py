@@ -22,6 +22,10 @@ def test_a_folder_is_remembered_for_a_second() -> None:
     assert proven.has(FOLDER, "b.jpg")
     assert not proven.has(FOLDER / "sub", "b.jpg")
     now += LIFETIME
+    assert not proven.has(FOLDER, "b.jpg")  # this one looks again
+    assert proven.has(FOLDER, "b.jpg")  # the others go on meanwhile
+    proven.forget(FOLDER)
+    proven.forget(FOLDER)
     assert not proven.has(FOLDER, "b.jpg")
 
 
@@ -74,6 +78,19 @@ async def test_a_folder_that_refuses_is_tried_again(tmp_path: Path, made: list[P
         with pytest.raises(InputError):
             await check(proven, tmp_path / "out" / "1.edit-1.jpg")
     assert len(made) == 2
+
+
+async def test_a_folder_that_refuses_later_is_forgotten(tmp_path: Path, made: list[Path]) -> None:
+    now = 0.0
+    proven = Proven(lambda: now)
+    await check(proven, tmp_path / "out" / "1.edit-1.jpg")
+    (tmp_path / "out").rmdir()
+    (tmp_path / "out").write_bytes(b"no folder")
+    now += LIFETIME
+    for _ in range(2):
+        with pytest.raises(InputError):
+            await check(proven, tmp_path / "out" / "2.edit-1.jpg")
+    assert len(made) == 3
 
 
 async def test_names_that_must_be_free_are_looked_at_each_time(tmp_path: Path, made: list[Path]) -> None:

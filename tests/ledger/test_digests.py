@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from phota_async import EditRequest, EnhanceRequest, InputError
 from phota_async.ledger import Ledger, Wish, digests, photos
 from phota_async.ledger.digests import SETTLED, Digests
 from phota_async.ledger.photos import QUICK, identify_photos
-from phota_async.media import sources
 
 BIG = QUICK + 1000
 LATER = 1e10  # seconds: whatever was just written has settled by then
@@ -48,13 +48,13 @@ class Library:
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     made = Library(tmp_path)
-    real = sources.raw_pieces
+    real = photos._identify_file
 
-    def noted(image: Any, name: str) -> Any:
-        made.reads.append(image)
-        return real(image, name)
+    def noted(path: Any, details: os.stat_result) -> str | None:
+        made.reads.append(path)
+        return real(path, details)
 
-    monkeypatch.setattr(photos, "raw_pieces", noted)
+    monkeypatch.setattr(photos, "_identify_file", noted)
     monkeypatch.setattr(digests, "has_honest_times", lambda _: True)  # whatever the tests' disk is
     return made
 
@@ -116,7 +116,7 @@ async def test_several_photos_each_have_their_own(library: Library) -> None:
     await library.identify(library.photo)
     library.reads.clear()
     assert await library.identify(other, b"bytes", small, str(library.photo), link) == plain
-    assert library.reads == [b"bytes", small, other]
+    assert library.reads == [small, other]
     library.reads.clear()
     assert await library.identify(library.photo, other) == (plain[3], plain[0])
     assert library.reads == []
@@ -149,14 +149,14 @@ async def test_a_photo_dated_in_the_future_is_read_each_time(library: Library) -
 async def test_a_photo_that_changes_while_it_is_read_is_not_remembered(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = sources.raw_pieces
+    real = photos._identify_file
 
-    def touched(image: Any, name: str) -> Any:
-        pieces = list(real(image, name))
+    def touched(path: Any, details: os.stat_result) -> str | None:
+        mark = real(path, details)
         change(library.photo, lambda: library.photo.chmod(0o600))
-        return iter(pieces)
+        return mark
 
-    monkeypatch.setattr(photos, "raw_pieces", touched)
+    monkeypatch.setattr(photos, "_identify_file", touched)
     await library.identify()
     assert library.rows() == []
 
@@ -188,6 +188,33 @@ async def test_a_version_replaces_the_one_before(library: Library) -> None:
     assert len(library.rows()) == 1
 
 
+async def test_files_of_any_size_are_identified_by_what_they_hold_at_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo.jpg"
+    for size in (0, 1, QUICK, QUICK + 1):
+        path.write_bytes(bytes(size))
+        assert await identify_photos(EnhanceRequest(image=path)) == (f"sha256:{sha256(bytes(size)).hexdigest()}",)
+    path.write_bytes(b"before")
+    real = os.fstat
+
+    def edited(descriptor: int) -> os.stat_result:
+        """It changes right after it was read."""
+        monkeypatch.setattr(os, "fstat", real)
+        path.write_bytes(b"later!")
+        os.utime(path, (1, 1))
+        return real(descriptor)
+
+    monkeypatch.setattr(os, "fstat", edited)
+    assert await identify_photos(EnhanceRequest(image=path)) == (f"sha256:{sha256(b'later!').hexdigest()}",)
+
+
+async def test_a_pipe_is_no_photo(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="no regular file"):
+        await identify_photos(EnhanceRequest(image=tmp_path / "pipe.jpg"))
+
+
 async def test_a_photo_that_is_gone_says_so(library: Library) -> None:
     await library.identify()
     library.photo.unlink()
@@ -204,6 +231,24 @@ async def test_what_has_no_file_is_read_as_before(library: Library, image: str) 
             return str(error)
 
     assert await said(True) == await said(False)
+
+
+@pytest.mark.parametrize("image", ["data:image/png;base64,iVBORw0KGgo=", "http://x/photo.jpg", "https://x/photo.jpg"])
+async def test_a_file_that_is_named_like_a_link_is_another_thing(
+    library: Library, monkeypatch: pytest.MonkeyPatch, image: str
+) -> None:
+    monkeypatch.chdir(library.photo.parent)
+    file = write(Path(image))
+    as_text = await library.identify(image)
+    as_file = await library.identify(file)
+    assert as_text == await identify_photos(EnhanceRequest(image=image)) != as_file
+    assert as_file == await identify_photos(EnhanceRequest(image=file)) == await library.identify(file)
+
+
+def write(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(picture(BIG, seed=6))
+    return path
 
 
 MOUNTS = "22 1 254:0 / / rw - {kind} /dev/vda rw\n"

@@ -330,7 +330,7 @@ async def test_unfinished_files_of_dead_runs_go_and_others_stay(folder: Folder) 
     folder.results.mkdir()
     mine, foreign = PartFile(folder.results, "1.enhance-1.jpg"), PartFile(folder.results, "other.jpg")
     await folder.run()
-    assert folder.files == [foreign._path.name, "1.enhance-1.jpg"]
+    assert folder.files == [Path(foreign._path).name, "1.enhance-1.jpg"]
     mine.discard()
     foreign.discard()
 
