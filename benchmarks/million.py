@@ -32,7 +32,7 @@ from .measure import memory
 
 AT_ONCE = 256
 SETTLED = 10_000  # items after which memory should be flat
-MOST = 16.0  # MB that the process may grow from there
+MOST = 8.0  # MB that the process may grow from there
 MOST_ALIVE = 1.1  # times the blocks of then; how many items are at which step moves it by some percents
 MARKS = (1_000, 10_000, 100_000, 1_000_000)
 SAMPLES = 1000
