@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from .config import ClientConfig, KeySource, Mode, expect, find_base_url, find_key, is_number
 from .errors import ConfigError
@@ -98,6 +99,7 @@ class PhotaClient:
         )
         self._transport = _without_names(self._open_transport) if require_scope else self._open_transport
         self._filters_by_tag = False  # whether the service was seen to list by tag
+        self._scopes: WeakValueDictionary[str, UserScope] = WeakValueDictionary()  # those in use, by tag
         self._ways: Mapping[str, Way] = {"sync": send_sync, "job": send_as_job}
         self._downloader: Downloader | None = None
         self._closed = False
@@ -431,7 +433,7 @@ class PhotaClient:
 
         Returns:
             A client that knows the tag's profiles, and raises `ScopeError` before anything is sent that names
-            another one.
+            another one. While somebody uses it, it is the same for all who ask for this tag, read again.
 
         Raises:
             ScopeError: The service does not list by tag, so that a scope cannot be kept.

@@ -243,10 +243,13 @@ class UserProfiles(Profiles):
 
 
 async def open_scope(client: PhotaClient, tag: str) -> UserScope:
-    """Return a scope that knows its profiles."""
+    """Return a scope that knows its profiles: the one that is in use, so that they are watched once."""
     check_tag(tag)
     warn_of_personal(tag)
-    return await UserScope(client, tag).refresh()
+    scope = client._scopes.get(tag)  # noqa: SLF001 - one package
+    if scope is None:
+        scope = client._scopes[tag] = UserScope(client, tag)  # noqa: SLF001
+    return await scope.refresh()
 
 
 async def _prove_filter(client: PhotaClient) -> None:

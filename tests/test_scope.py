@@ -1,7 +1,10 @@
 """One end user's client names nobody else's profiles, whichever way a call takes; nothing foreign is ever sent."""
 
 import asyncio
+import copy
+import gc
 import logging
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -293,6 +296,37 @@ async def test_scopes_side_by_side_do_not_mix(client: PhotaClient, sandbox: Sand
     )
     assert anna.profile_ids == ("anna", "anton")
     assert (await client.generate("[[anna]] and [[berta]]")).images  # the client itself is free
+
+
+async def test_all_who_ask_for_one_tag_share_a_scope_and_its_looks(client: PhotaClient, sandbox: Sandbox) -> None:
+    one, two = [await client.for_user("user-a") for _ in range(2)]
+    sandbox.requests.clear()
+    waits = [asyncio.create_task(each.profiles.wait("anton", interval=0.02)) for each in (one, two, one, two)]
+    await sandbox.wait_for_requests(2)
+    assert repr(client._pollers.here()).startswith("<Poller 1 watched")
+    sandbox.set_profile("anton", status="READY")
+    assert {(await each).status for each in waits} == {"READY"}
+
+
+async def test_a_scope_that_nobody_uses_is_forgotten(client: PhotaClient) -> None:
+    for number in range(20):
+        await (await client.for_user(f"user-{number}")).profiles.list()
+    gc.collect()
+    assert not client._scopes
+    assert not client._pollers.here()._groups
+
+
+async def test_a_closed_client_opens_no_scope(client: PhotaClient, sandbox: Sandbox) -> None:
+    await client.aclose()
+    with pytest.raises(ConfigError, match="closed"):
+        await client.for_user("user-a")
+    assert sandbox.requests == []
+
+
+async def test_a_scope_is_not_pickled_or_copied(user: UserScope) -> None:
+    for dump in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(ConfigError, match="cannot be pickled"):
+            dump(user)
 
 
 async def test_a_scope_shares_the_clients_life(client: PhotaClient, sandbox: Sandbox) -> None:
