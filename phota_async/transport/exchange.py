@@ -27,12 +27,13 @@ from ..errors import (
     TransportError,
 )
 from ..events import Deprecated, Hooks
-from ..limiter import FREE, PAID, Limiter
+from ..limiter import Limiter
 from ..media.addresses import is_private
 from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, RetryBudget, backoff, decide, fault_of, parse_retry_after
 from ..telling import current_call
+from ..turns import FREE, PAID
 from .deadlines import COARSE, Until
 from .failures import lost, silence, translate
 from .pools import Pools, PoolSet
