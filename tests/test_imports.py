@@ -38,8 +38,8 @@ LEVELS: list[tuple[str, set[str]]] = [
     (
         "What a user awaits: the client and what hangs on it.",
         {
-            *("client", "creating", "erasing", "hooks", "jobs", "otel", "profiles", "results", "scope", "sending"),
-            "webhooks",
+            *("client", "creating", "erasing", "hooks", "jobs", "operations", "otel", "profiles", "results", "scope"),
+            *("sending", "webhooks"),
         },
     ),
     (
