@@ -5,7 +5,8 @@ Order is what keeps money safe. The edit's id is on the disk before anything is 
 nothing. For as long as the service is sure to remember that id, an unclear answer is cleared up by sending again;
 after 48 minutes the edit ends as ``unknown``, for a person to look at.
 
-Who may see which edit is left to the sign-in of your service, and the size of request bodies to the proxy before it.
+Who may see which edit is left to the sign-in of your service, the size of request bodies to the proxy before it, and
+when to delete what is over to you.
 """
 
 import asyncio
@@ -30,20 +31,21 @@ from phota_async import (
     ClientConfig,
     EditRequest,
     JobFailedError,
+    Limiter,
     NotFoundError,
     PhotaClient,
     PhotaError,
-    ResponseLostError,
     SignatureError,
 )
 
-FOLDER = Path(os.environ.get("EDITS_FOLDER", "edits"))
+FOLDER = Path(os.environ.get("EDITS_FOLDER", "edits")).absolute()
 PUBLIC_URL = os.environ.get("PUBLIC_URL")  # https://..., where the service reaches this one; None: polling only
 LEASE = float(os.environ.get("LEASE_SECONDS", "15"))
 POLL = float(os.environ.get("POLL_SECONDS", "2"))
 KEEP_ALIVE = float(os.environ.get("KEEP_ALIVE_SECONDS", "15"))  # proxies close what is silent for longer
 TICK = 0.5  # seconds between two looks of an event stream at its row
 MAX_PHOTO = 50 * 2**20  # bytes
+AT_ONCE = 32 * 2**20  # bytes of photos and pictures under way: requests of your users are served in between
 logger = logging.getLogger("edits")
 
 
@@ -53,7 +55,8 @@ async def open_edits() -> AsyncIterator["Edits"]:
     await asyncio.to_thread((FOLDER / "photos").mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(JobStore(FOLDER / "edits.sqlite", lease=LEASE))
-        client = await stack.enter_async_context(PhotaClient(config=ClientConfig(job_interval=POLL)))
+        limiter = Limiter(64, max_bytes=AT_ONCE)
+        client = await stack.enter_async_context(PhotaClient(config=ClientConfig(job_interval=POLL), limiter=limiter))
         group = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(group.cancel_scope.cancel)  # jobs go on at the service, and rows remember them
         edits = Edits(store, client, group)
@@ -140,22 +143,36 @@ class Edits:
     async def _work(self, edit: Edit) -> None:
         """Bring an edit to its end; what another time may cure is let go, for `carry_on` to find it again."""
         try:
-            job_id = edit.job_id or await self._submit(edit)
-            await self._fetch(edit, job_id)
-        except PhotaError as error:
-            await self._judge(edit, error)
+            await self._submit_and_fetch(edit)
         except Exception:
             logger.exception("edit %s is left for another time", edit.edit_id)
         finally:
             self._running.discard(edit.edit_id)
 
+    async def _submit_and_fetch(self, edit: Edit) -> None:
+        try:
+            job_id = edit.job_id or await self._submit(edit)
+            await self._fetch(edit, job_id)
+        except PhotaError as error:
+            known = await self._store.get(edit.edit_id) or edit
+            is_first = edit.first_sent_at is None
+            end = judge(known, error, is_first=is_first, guard=self._client.config.retry.resend_guard)
+            if end is None:
+                logger.warning("edit %s is left for another time: %s", edit.edit_id, error)
+                return
+            message = error.sentence().replace(edit.photo, "the photo")  # its path here is nobody's business
+            await self._store.finish(edit.edit_id, end, message=message)
+
     async def _submit(self, edit: Edit) -> str:
-        await self._store.mark_sent(edit.edit_id)  # before anything is sent
+        now = time.time()
+        marked = await self._store.mark_sent(edit.edit_id, now)  # before anything is sent
+        if marked.job_id is not None:  # another worker was faster, while this one stood still
+            return marked.job_id
         job = await self._client.jobs.submit(
             EditRequest(images=[edit.photo], prompt=edit.prompt),
             client_request_id=edit.edit_id,
             callback_url=edit.callback_url,
-            first_sent_at=edit.first_sent_at,  # None unless it was sent before: the 48 minutes count from then
+            first_sent_at=None if marked.first_sent_at == now else marked.first_sent_at,  # the 48 minutes count from it
         )
         await self._store.mark_submitted(edit.edit_id, job.job_id)
         return job.job_id
@@ -170,29 +187,24 @@ class Edits:
         images = [str(image.path) for image in result.images]
         await self._store.finish(edit.edit_id, "done" if images else "failed", image=images[0] if images else None)
 
-    async def _judge(self, edit: Edit, error: PhotaError) -> None:
-        known = await self._store.get(edit.edit_id) or edit
-        if is_over(known, error, self._client.config.retry.resend_guard):
-            status = "unknown" if isinstance(error, ResponseLostError) else "failed"
-            message = error.sentence().replace(edit.photo, "the photo")  # its path here is nobody's business
-            await self._store.finish(edit.edit_id, status, message=message)
-        else:
-            logger.warning("edit %s is left for another time: %s", edit.edit_id, error)
 
+def judge(edit: Edit, error: PhotaError, *, is_first: bool, guard: float) -> str | None:
+    """Return how an edit ends with an error, or ``None`` when another try may help.
 
-def is_over(edit: Edit, error: PhotaError, guard: float) -> bool:
-    """Whether trying again cannot help. Where something may be paid for, only the clearest words end it."""
+    Where something may be paid for, only the clearest words end it.
+    """
     if edit.job_id is not None:
-        return isinstance(error, (JobFailedError, NotFoundError))
-    if isinstance(error, ResponseLostError):
-        return time.time() - (edit.first_sent_at or 0.0) > guard
-    return error.charged == "no" and not error.retryable
+        return "failed" if isinstance(error, (JobFailedError, NotFoundError)) else None
+    if is_first and error.charged == "no":
+        return None if error.retryable else "failed"
+    return "unknown" if time.time() - (edit.first_sent_at or 0.0) > guard else None
 
 
 def view(edit: Edit) -> dict[str, Any]:
     """Return what is shown of an edit."""
     image = f"/edits/{edit.edit_id}/image" if edit.image else None
-    return {"id": edit.edit_id, "status": edit.status, "message": edit.message, "image": image}
+    shown = {"id": edit.edit_id, "status": edit.status, "message": edit.message, "image": image}
+    return {**shown, "is_final": bool(edit.is_final)}
 
 
 def keep_photo(photo: IO[bytes], path: Path) -> None:

@@ -76,9 +76,11 @@ class JobStore:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._run("UPDATE edits SET worker = NULL, leased_until = 0 WHERE worker = ?", self._worker)
-        await self._in_thread(self._database.close)
-        self._thread.shutdown()
+        try:
+            await self._run("UPDATE edits SET worker = NULL, leased_until = 0 WHERE worker = ?", self._worker)
+        finally:
+            await self._in_thread(self._database.close)
+            self._thread.shutdown()
 
     async def add(self, edit_id: str, photo: str, prompt: str, callback_url: str | None) -> Edit:
         """Store a new edit, leased to this worker."""
@@ -96,10 +98,10 @@ class JobStore:
         found = await self._edits(f"{SELECT} job_id = ?", job_id)
         return found[0] if found else None
 
-    async def mark_sent(self, edit_id: str) -> None:
-        """Write down that it is sent now, unless it was before."""
+    async def mark_sent(self, edit_id: str, now: float) -> Edit:
+        """Write down that it is sent now, unless it was before, and return the row as it is then."""
         sql = "UPDATE edits SET first_sent_at = coalesce(first_sent_at, ?) WHERE edit_id = ?"
-        await self._run(sql, time.time(), edit_id)
+        return (await self._edits(f"{sql} RETURNING {COLUMNS}", now, edit_id))[0]
 
     async def mark_submitted(self, edit_id: str, job_id: str) -> None:
         """Write down the job."""

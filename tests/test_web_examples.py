@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from edits import is_over
+from edits import judge
 from job_store import AT_ONCE, Edit, JobStore
 from support.web_services import WebService
 
@@ -19,6 +19,7 @@ from phota_async import (
     AuthenticationError,
     DeadlineError,
     DownloadError,
+    InputError,
     InsufficientCreditsError,
     JobFailedError,
     NotFoundError,
@@ -79,7 +80,7 @@ async def begin(
     async with http.post(f"{address}/edits", data=form_of(photo, prompt)) as answer:
         assert answer.status == 202
         edit = await answer.json()
-    assert (edit["status"], edit["image"]) == ("accepted", None)
+    assert (edit["status"], edit["image"], edit["is_final"]) == ("accepted", None, False)
     edit_id: str = edit["id"]
     return edit_id
 
@@ -122,7 +123,8 @@ def pass_time(sandbox: SandboxThread) -> None:
 
 
 async def assert_done(http: aiohttp.ClientSession, address: str, edit_id: str, edit: Any) -> None:
-    assert edit == {"id": edit_id, "status": "done", "message": "", "image": f"/edits/{edit_id}/image"}
+    image = f"/edits/{edit_id}/image"
+    assert edit == {"id": edit_id, "status": "done", "message": "", "image": image, "is_final": True}
     async with http.get(f"{address}/edits/{edit_id}") as answer:
         assert await answer.json() == edit
     async with http.get(address + edit["image"]) as answer:
@@ -334,32 +336,45 @@ async def test_what_is_not_renewed_is_anybodys(tmp_path: Path) -> None:
         assert found.status == "done"
 
 
-LOST, REFUSED = ResponseLostError("POST /edit"), InsufficientCreditsError(402)
-DOUBTFUL = InsufficientCreditsError(402).with_context(charged="unknown")  # an earlier sending may have been taken
-KEY, GONE, FAILED = AuthenticationError(401), NotFoundError(404), JobFailedError("j", "failed")
+LOST, REFUSED, BUSY = ResponseLostError("POST /edit"), InsufficientCreditsError(402), RateLimitError(429)
+DOUBTFUL = InsufficientCreditsError(402).with_context(charged="unknown")  # an earlier attempt may have been taken
+UNREADABLE, KEY = InputError("the photo is gone"), AuthenticationError(401)
+GONE, FAILED, LATE = NotFoundError(404), JobFailedError("j", "failed"), DeadlineError("late")
 
 
 @pytest.mark.parametrize(
-    ("job_id", "age", "error", "expected"),
+    ("job_id", "is_first", "age", "error", "end"),
     [
-        (None, 0, REFUSED, True),
-        (None, 0, DOUBTFUL, False),
-        (None, 0, RateLimitError(429), False),
-        (None, 2879, LOST, False),
-        (None, 2881, LOST, True),
-        ("j", 0, KEY, False),
-        ("j", 9999, LOST, False),
-        ("j", 0, DeadlineError("late"), False),
-        ("j", 0, DownloadError("link", "broken"), False),
-        ("j", 0, GONE, True),
-        ("j", 0, FAILED, True),
+        (None, True, 0, REFUSED, "failed"),
+        (None, True, 0, UNREADABLE, "failed"),
+        (None, True, 0, BUSY, None),
+        (None, True, 0, DOUBTFUL, None),
+        (None, True, 0, LOST, None),
+        (None, False, 2879, UNREADABLE, None),
+        (None, False, 2879, LOST, None),
+        (None, False, 2881, LOST, "unknown"),
+        (None, False, 2881, DOUBTFUL, "unknown"),
+        ("j", True, 0, KEY, None),
+        ("j", True, 9999, LATE, None),
+        ("j", True, 0, DownloadError("link", "broken"), None),
+        ("j", True, 0, GONE, "failed"),
+        ("j", False, 0, FAILED, "failed"),
     ],
 )
 def test_only_clear_words_end_what_may_be_paid_for(
-    job_id: str | None, age: float, error: PhotaError, expected: bool
+    job_id: str | None, is_first: bool, age: float, error: PhotaError, end: str | None
 ) -> None:
     edit = Edit("e", "photo.jpg", "", None, time.time() - age, job_id, "accepted", "", None, 0)
-    assert is_over(edit, error, 2880) is expected
+    assert judge(edit, error, is_first=is_first, guard=2880) == end
+
+
+async def test_the_first_sending_counts(tmp_path: Path) -> None:
+    async with JobStore(tmp_path / "edits.sqlite", lease=60) as store:
+        await store.add("a", "photo.jpg", "", None)
+        assert (await store.mark_sent("a", 1.0)).first_sent_at == 1.0
+        await store.mark_submitted("a", "job_1")
+        marked = await store.mark_sent("a", 2.0)
+        assert (marked.first_sent_at, marked.job_id) == (1.0, "job_1")
 
 
 async def posted(sandbox: SandboxThread, count: int) -> None:
