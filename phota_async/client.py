@@ -82,10 +82,7 @@ class PhotaClient(Operations):
         from .sending import send_as_job, send_sync  # noqa: PLC0415 - aiohttp is imported here, not with the package
         from .transport.exchange import Transport  # noqa: PLC0415
 
-        expect(config is None or isinstance(config, ClientConfig), "config", "a ClientConfig", config)
-        expect(limiter is None or isinstance(limiter, Limiter), "limiter", "a Limiter", limiter)
-        expect(isinstance(require_scope, bool), "require_scope", "True or False", require_scope)
-        expect(session is None or _is_session(session), "session", "an aiohttp.ClientSession", session)
+        _check_arguments(config, session, limiter, require_scope)
         self.config = config or ClientConfig()
         self.limiter = limiter or Limiter()
         self.base_url = find_base_url(base_url)
@@ -238,6 +235,14 @@ class PhotaClient(Operations):
         if not is_number(seconds) or not 0 < seconds < math.inf:  # aiohttp cannot wait for ever
             fail("timeout", "more than 0 seconds", timeout)
         return asyncio.get_running_loop().time() + seconds
+
+
+def _check_arguments(config: object, session: object, limiter: object, require_scope: object) -> None:
+    """Raise `ConfigError` for what a client cannot be made of."""
+    expect(config is None or isinstance(config, ClientConfig), "config", "a ClientConfig", config)
+    expect(session is None or _is_session(session), "session", "an aiohttp.ClientSession", session)
+    expect(limiter is None or isinstance(limiter, Limiter), "limiter", "a Limiter", limiter)
+    expect(isinstance(require_scope, bool), "require_scope", "True or False", require_scope)
 
 
 def _is_session(session: object) -> bool:
