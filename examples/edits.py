@@ -158,7 +158,9 @@ class Edits:
             is_first = edit.first_sent_at is None
             end = judge(known, error, is_first=is_first, guard=self._client.config.retry.resend_guard)
             if end is None:
-                logger.warning("edit %s is left for another time: %s", edit.edit_id, error)
+                # Not its sentence: in the service's words it may repeat the prompt, in ours a path.
+                marks = (edit.edit_id, type(error).__name__, error.request_id)
+                logger.warning("edit %s is left for another time: %s (request %s)", *marks)
                 return
             message = error.sentence().replace(edit.photo, "the photo")  # its path here is nobody's business
             await self._store.finish(edit.edit_id, end, message=message)

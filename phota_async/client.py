@@ -2,11 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from .config import ClientConfig, KeySource, Mode, expect, find_base_url, find_key, is_number
 from .errors import ConfigError
@@ -14,8 +15,9 @@ from .events import Hook, Hooks
 from .jobs import Jobs
 from .limiter import Limiter
 from .media.files import Exists
+from .operations import Operations
 from .profiles import Profiles
-from .requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, ImageInput, Ready, RemixRequest
+from .requests import AnyRequest, Ready
 from .results import ImageResult, StrPath, to_path
 from .telling import tell_operation
 from .validation import check_request, fail
@@ -30,12 +32,11 @@ if TYPE_CHECKING:
     from .scope import UserScope
     from .transport.exchange import Transport
 
-Images = ImageInput | Sequence[ImageInput]
 Way = Callable[..., Awaitable[ImageResult]]
 """Carries a request out, held open or as a job."""
 
 
-class PhotaClient:
+class PhotaClient(Operations):
     """A client of the Phota API.
 
     Usage::
@@ -81,10 +82,7 @@ class PhotaClient:
         from .sending import send_as_job, send_sync  # noqa: PLC0415 - aiohttp is imported here, not with the package
         from .transport.exchange import Transport  # noqa: PLC0415
 
-        expect(config is None or isinstance(config, ClientConfig), "config", "a ClientConfig", config)
-        expect(limiter is None or isinstance(limiter, Limiter), "limiter", "a Limiter", limiter)
-        expect(isinstance(require_scope, bool), "require_scope", "True or False", require_scope)
-        expect(session is None or _is_session(session), "session", "an aiohttp.ClientSession", session)
+        _check_arguments(config, session, limiter, require_scope)
         self.config = config or ClientConfig()
         self.limiter = limiter or Limiter()
         self.base_url = find_base_url(base_url)
@@ -98,6 +96,7 @@ class PhotaClient:
         )
         self._transport = _without_names(self._open_transport) if require_scope else self._open_transport
         self._filters_by_tag = False  # whether the service was seen to list by tag
+        self._scopes: WeakValueDictionary[str, UserScope] = WeakValueDictionary()  # those in use, by tag
         self._ways: Mapping[str, Way] = {"sync": send_sync, "job": send_as_job}
         self._downloader: Downloader | None = None
         self._closed = False
@@ -122,245 +121,6 @@ class PhotaClient:
             await self._pollers.aclose()
         finally:
             await self._transport.aclose()
-
-    async def edit(
-        self,
-        images: Images,
-        prompt: str = "",
-        *,
-        profile_ids: Sequence[str] = (),
-        # Output
-        num_output_images: int = 1,
-        aspect_ratio: str = "auto",
-        resolution: str = "1K",
-        base_model: str = "nb2",
-        quality: str | None = None,
-        output_format: str = "jpg",
-        response_mode: str = "bytes",
-        # How
-        mode: Mode | None = None,
-        timeout: float | None = None,
-        validate: bool = True,
-        extra: Mapping[str, Any] | None = None,
-    ) -> ImageResult:
-        """Change photos as the prompt says, keeping the named people themselves.
-
-        Args:
-            images: 1 to 10 photos, each a path, bytes, an ``http(s)`` URL, a binary file or a Pillow image.
-            prompt: The change in words; ``[[profile_id]]`` names a trained subject.
-            profile_ids: Candidate profiles of the end user; the same as naming them in the prompt.
-            num_output_images: Variations, 1 to 4; each is billed.
-            aspect_ratio: ``auto``, ``1:1``, ``3:4``, ``4:3``, ``9:16`` or ``16:9``.
-            resolution: ``1K``, ``2K`` or ``4K``, as far as the model offers it.
-            base_model: ``nb2``, ``gpt-image-2``, ``qwen-image-2``, ``flux-2`` or ``reve``.
-            quality: ``auto``, ``low``, ``medium`` or ``high``, with ``gpt-image-2`` only.
-            output_format: ``jpg`` or ``png``.
-            response_mode: ``bytes`` for pictures in memory, ``urls`` for links that live 24 hours.
-            mode: ``sync`` holds the request open; ``job`` submits, waits and fetches, and can resume.
-                ``None`` uses the config's. The answer is the same.
-            timeout: Seconds for the whole call, retries and downloads included; ``None`` uses the client's.
-            validate: Whether documented limits are checked here; ``False`` leaves them to the service.
-            extra: JSON fields that are newer than this client.
-
-        Returns:
-            The images in the service's order, who was recognised in them, and the request id.
-
-        Raises:
-            InputError: An argument or a photo cannot be used; nothing was sent.
-            ContentModerationError: The service refused the content (400).
-            AuthenticationError: The key is missing or wrong (401, 403).
-            InsufficientCreditsError: The balance is too low (402).
-            ResponseLostError: The answer is lost and may have been charged; with ``mode="job"``,
-                ``await error.resume()`` goes on without paying twice.
-            PhotaError: Anything else; see `phota_async.errors`.
-
-        Source: https://docs.photalabs.com/api/studio/edit
-        """
-        request = EditRequest(
-            images=images,  # type: ignore[arg-type]  # a single photo is taken too
-            prompt=prompt,
-            profile_ids=profile_ids,
-            num_output_images=num_output_images,
-            aspect_ratio=aspect_ratio,
-            resolution=resolution,
-            base_model=base_model,
-            quality=quality,
-            output_format=output_format,
-            response_mode=response_mode,
-            extra=extra or {},
-        )
-        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
-
-    async def generate(
-        self,
-        prompt: str,
-        *,
-        # Output
-        num_output_images: int = 1,
-        aspect_ratio: str = "auto",
-        resolution: str = "1K",
-        base_model: str = "nb2",
-        quality: str | None = None,
-        output_format: str = "jpg",
-        response_mode: str = "bytes",
-        # How
-        mode: Mode | None = None,
-        timeout: float | None = None,
-        validate: bool = True,
-        extra: Mapping[str, Any] | None = None,
-        # Not accepted by the service: there to say so
-        images: None = None,
-        profile_ids: Sequence[str] = (),
-    ) -> ImageResult:
-        """Make a photo from text.
-
-        Args:
-            prompt: The picture in words; ``[[profile_id]]`` places a trained subject, which is the only way
-                to name one here.
-            num_output_images: Variations, 1 to 4; each is billed.
-            aspect_ratio: As in `edit`.
-            resolution: As in `edit`.
-            base_model: As in `edit`.
-            quality: As in `edit`.
-            output_format: As in `edit`.
-            response_mode: As in `edit`.
-            mode: As in `edit`.
-            timeout: As in `edit`.
-            validate: As in `edit`.
-            extra: As in `edit`.
-            images: Not accepted; anything but ``None`` is an `InputError`.
-            profile_ids: Not accepted; anything but an empty one is an `InputError`.
-
-        Returns:
-            As `edit`.
-
-        Raises:
-            PhotaError: As `edit`.
-
-        Source: https://docs.photalabs.com/api/studio/generate
-        """
-        if images is not None:
-            fail("images", "none with generate", images, "edit takes photos")
-        if profile_ids:
-            fail(
-                "profile_ids",
-                "none with generate",
-                profile_ids,
-                "name subjects in the prompt: [[profile_id]]",
-            )
-        request = GenerateRequest(
-            prompt=prompt,
-            num_output_images=num_output_images,
-            aspect_ratio=aspect_ratio,
-            resolution=resolution,
-            base_model=base_model,
-            quality=quality,
-            output_format=output_format,
-            response_mode=response_mode,
-            extra=extra or {},
-        )
-        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
-
-    async def enhance(
-        self,
-        image: ImageInput,
-        *,
-        prompt: str | None = None,
-        profile_ids: Sequence[str] = (),
-        # Output
-        num_output_images: int = 1,
-        output_format: str = "jpg",
-        response_mode: str = "bytes",
-        # How
-        mode: Mode | None = None,
-        timeout: float | None = None,
-        validate: bool = True,
-        extra: Mapping[str, Any] | None = None,
-    ) -> ImageResult:
-        """Improve one photo; the service chooses the settings and answers at 2K.
-
-        Args:
-            image: The photo, as in `edit`.
-            prompt: A wish in words; ``None`` leaves it out.
-            profile_ids: Candidate profiles of the end user.
-            num_output_images: Variations, 1 to 4; each is billed.
-            output_format: As in `edit`.
-            response_mode: As in `edit`.
-            mode: As in `edit`.
-            timeout: As in `edit`.
-            validate: As in `edit`.
-            extra: As in `edit`.
-
-        Returns:
-            As `edit`.
-
-        Raises:
-            PhotaError: As `edit`.
-
-        Source: https://docs.photalabs.com/api/studio/enhance
-        """
-        request = EnhanceRequest(
-            image=image,
-            prompt=prompt,
-            profile_ids=profile_ids,
-            num_output_images=num_output_images,
-            output_format=output_format,
-            response_mode=response_mode,
-            extra=extra or {},
-        )
-        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
-
-    async def remix(
-        self,
-        input_image: ImageInput,
-        reference_image: ImageInput,
-        *,
-        prompt: str | None = None,
-        profile_ids: Sequence[str] = (),
-        # Output
-        num_output_images: int = 1,
-        output_format: str = "jpg",
-        response_mode: str = "bytes",
-        # How
-        mode: Mode | None = None,
-        timeout: float | None = None,
-        validate: bool = True,
-        extra: Mapping[str, Any] | None = None,
-    ) -> ImageResult:
-        """Render one photo in the look of another, at 2K.
-
-        Args:
-            input_image: The photo whose content is kept.
-            reference_image: The photo whose look is taken.
-            prompt: A wish in words; ``None`` leaves it out.
-            profile_ids: Candidate profiles of the end user.
-            num_output_images: Variations, 1 to 4; each is billed.
-            output_format: As in `edit`.
-            response_mode: As in `edit`.
-            mode: As in `edit`.
-            timeout: As in `edit`.
-            validate: As in `edit`.
-            extra: As in `edit`.
-
-        Returns:
-            As `edit`.
-
-        Raises:
-            PhotaError: As `edit`.
-
-        Source: https://docs.photalabs.com/guides/remix
-        """
-        request = RemixRequest(
-            input_image=input_image,
-            reference_image=reference_image,
-            prompt=prompt,
-            profile_ids=profile_ids,
-            num_output_images=num_output_images,
-            output_format=output_format,
-            response_mode=response_mode,
-            extra=extra or {},
-        )
-        return await self.send(request, mode=mode, timeout=timeout, validate=validate)
 
     async def send(
         self,
@@ -431,7 +191,7 @@ class PhotaClient:
 
         Returns:
             A client that knows the tag's profiles, and raises `ScopeError` before anything is sent that names
-            another one.
+            another one. While somebody uses it, it is the same for all who ask for this tag, read again.
 
         Raises:
             ScopeError: The service does not list by tag, so that a scope cannot be kept.
@@ -475,6 +235,14 @@ class PhotaClient:
         if not is_number(seconds) or not 0 < seconds < math.inf:  # aiohttp cannot wait for ever
             fail("timeout", "more than 0 seconds", timeout)
         return asyncio.get_running_loop().time() + seconds
+
+
+def _check_arguments(config: object, session: object, limiter: object, require_scope: object) -> None:
+    """Raise `ConfigError` for what a client cannot be made of."""
+    expect(config is None or isinstance(config, ClientConfig), "config", "a ClientConfig", config)
+    expect(session is None or _is_session(session), "session", "an aiohttp.ClientSession", session)
+    expect(limiter is None or isinstance(limiter, Limiter), "limiter", "a Limiter", limiter)
+    expect(isinstance(require_scope, bool), "require_scope", "True or False", require_scope)
 
 
 def _is_session(session: object) -> bool:

@@ -144,7 +144,7 @@ class Jobs:
         Raises:
             JobFailedError: The job ended without a result.
             NotFoundError: There is no such job, or not any more.
-            DeadlineError: It has not ended in time; wait again.
+            DeadlineError: It has not ended in time, or no look at it would come before the time is up; wait again.
             ConfigError: The client was closed meanwhile.
         """
         from .sending import _fetch, result_of  # noqa: PLC0415 - needs aiohttp

@@ -12,13 +12,10 @@ import msgspec
 
 from .config import is_number
 from .errors import ConfigError
+from .turns import PAID, Turns
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
-
-MOST_IN_A_ROW = 8  # paid calls that go before a waiting free one: a status must come through in the end
-PAID, FREE = 0, 1  # priorities: a poll never goes before a call that waits to be paid for
-
 
 _limiters: "WeakSet[Limiter]" = WeakSet()
 
@@ -45,8 +42,8 @@ class Limiter:
         limiter = Limiter(8, rate=5, max_bytes=256 * 2**20)
         client = PhotaClient(limiter=limiter)
 
-    Whoever waits longest goes first, paid calls before free ones. It can serve several event loops one after
-    the other, but only one at a time. Time is the running loop's.
+    Whoever waits longest goes first, paid calls before free ones, for a place and for the rate alike. It can
+    serve several event loops one after the other, but only one at a time. Time is the running loop's.
 
     Args:
         max_concurrency: Calls at once.
@@ -77,10 +74,9 @@ class Limiter:
 
     def _reset(self) -> None:
         """Begin with nobody running or waiting: a forked child knows none of its parent's calls."""
-        self._running = 0
-        self._paid_in_a_row = 0  # places that went past waiting free calls
+        self._places = Turns(self.max_concurrency)
+        self._line = Turns(1)  # before the rate, where polls must not stand before what is paid either
         self._bytes = 0
-        self._queues: tuple[deque[asyncio.Future[None]], ...] = (deque(), deque())
         self._byte_queue: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._rates: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncLimiter] = WeakKeyDictionary()
         self._pauses: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
@@ -88,9 +84,9 @@ class Limiter:
 
     async def acquire(self, priority: int = PAID) -> None:
         """Wait for a place, the rate and the end of a pause; `release` gives the place back."""
-        await self._take_place(priority)
+        await self._places.take(priority)
         try:
-            await self._wait_for_time()
+            await self._wait_for_time(priority)
         except BaseException:
             self.release()
             raise
@@ -99,20 +95,11 @@ class Limiter:
         """Take a place if nothing stands against it: a full house, a queue, a pause or a rate."""
         if self.rate is not None or (self._was_paused and self._paused_for()):
             return False
-        return self._take_place_nowait()
+        return self._places.take_nowait()
 
     def release(self) -> None:
         """Give a place back; it goes straight to whoever waits longest."""
-        paid, free = self._queues
-        turn = (free, paid) if self._paid_in_a_row >= MOST_IN_A_ROW else (paid, free)
-        for queue in turn:
-            while queue:
-                waiter = queue.popleft()
-                if not waiter.done():
-                    self._paid_in_a_row = self._paid_in_a_row + 1 if queue is paid and free else 0
-                    waiter.set_result(None)
-                    return
-        self._running -= 1
+        self._places.give_back()
 
     def reserve(self, size: int, deadline: float | None = None) -> "AbstractAsyncContextManager[None]":
         """Hold ``size`` bytes of ``max_bytes`` while a body is under way; first come, first served.
@@ -142,7 +129,7 @@ class Limiter:
     def statistics(self) -> LimiterStatistics:
         """Return a snapshot."""
         return LimiterStatistics(
-            running=self._running,
+            running=self._places.running,
             waiting=self._waiting(),
             max_concurrency=self.max_concurrency,
             bytes_in_flight=self._bytes,
@@ -152,33 +139,22 @@ class Limiter:
     def __repr__(self) -> str:
         pause = self._paused_for()
         paused = f", paused for {pause:.1f} s" if pause else ""
-        return f"<Limiter {self._running}/{self.max_concurrency} running, {self._waiting()} waiting{paused}>"
+        return f"<Limiter {self._places.running}/{self.max_concurrency} running, {self._waiting()} waiting{paused}>"
 
-    def _take_place_nowait(self) -> bool:
-        if self._running >= self.max_concurrency or self._queues[PAID] or self._queues[FREE]:
-            return False
-        self._running += 1
-        return True
-
-    async def _take_place(self, priority: int) -> None:
-        if self._take_place_nowait():
+    async def _wait_for_time(self, priority: int) -> None:
+        if self.rate is None:
+            await self._wait_out_pause()
             return
-        waiter = asyncio.get_running_loop().create_future()
-        self._queues[priority].append(waiter)
+        await self._line.take(priority)
         try:
-            await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled():
-                self.release()  # the place had been handed over in the same moment
-            else:
-                waiter.cancel()
-            raise
+            await self._rate_of_this_loop(self.rate).acquire()
+            await self._wait_out_pause()  # one who may go and does not yet: all behind wait with it
+        finally:
+            self._line.give_back()
 
-    async def _wait_for_time(self) -> None:
+    async def _wait_out_pause(self) -> None:
         while pause := self._paused_for():  # noqa: ASYNC110 - a pause may be made longer while it is kept
             await asyncio.sleep(pause)
-        if self.rate is not None:
-            await self._rate_of_this_loop(self.rate).acquire()
 
     async def _take_bytes(self, size: int) -> None:
         if not self._byte_queue and self._fits(size):
@@ -209,8 +185,7 @@ class Limiter:
             self._byte_queue.popleft()
 
     def _waiting(self) -> int:
-        waiters = [*self._queues[PAID], *self._queues[FREE], *(waiter for _, waiter in self._byte_queue)]
-        return sum(not waiter.done() for waiter in waiters)
+        return self._places.waiting() + sum(not waiter.done() for _, waiter in self._byte_queue)
 
     def _paused_for(self) -> float:
         try:

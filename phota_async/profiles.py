@@ -143,7 +143,7 @@ class Profiles:
 
         Raises:
             TrainingError: It ended in ERROR or INACTIVE.
-            DeadlineError: It is not READY in time; wait again.
+            DeadlineError: It is not READY in time, or no look at it would come before the time is up; wait again.
             ConfigError: The client was closed meanwhile.
         """
         deadline = self._client._deadline(timeout)  # noqa: SLF001

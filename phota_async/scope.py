@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("phota_async")
 
+PROVABLE = 2  # characters of a tag that has a beginning, by which a filter can be seen to tell it from others
+
 
 class Members:
     """The ids of one tag, as far as they are known."""
@@ -197,7 +199,7 @@ class UserProfiles(Profiles):
         if len(own) < len(listed):
             logger.warning("the service listed profiles of another tag, which are left out")
         if any(profile.tag is None for profile in own):
-            await _prove_filter(self._root)
+            await _prove_filter(self._root, self._members.tag, own)
         self._members.take(own)
         return own
 
@@ -243,21 +245,35 @@ class UserProfiles(Profiles):
 
 
 async def open_scope(client: PhotaClient, tag: str) -> UserScope:
-    """Return a scope that knows its profiles."""
+    """Return a scope that knows its profiles: the one that is in use, so that they are watched once."""
     check_tag(tag)
     warn_of_personal(tag)
-    return await UserScope(client, tag).refresh()
+    scope = client._scopes.get(tag)  # noqa: SLF001 - one package
+    if scope is None:
+        scope = client._scopes[tag] = UserScope(client, tag)  # noqa: SLF001
+    return await scope.refresh()
 
 
-async def _prove_filter(client: PhotaClient) -> None:
-    """Make sure, once a client, that a tag that nobody bears lists nobody: elements without a tag need trust.
+async def _prove_filter(client: PhotaClient, tag: str, listed: Sequence[Profile]) -> None:
+    """Make sure, once a client, that what is not quite a tag lists none of its profiles: without tags they need trust.
 
-    Without the filter one end user's scope would hold everybody, and erasing would erase everybody.
+    Without the filter, or with one that takes a tag for a beginning, one end user's scope would hold others, and
+    erasing would erase them.
     """
     if client._filters_by_tag:  # noqa: SLF001 - one package
         return
+    if len(tag) < PROVABLE:
+        raise ScopeError("expected a service that tells tags, or a tag of 2 characters or more, got neither")
+    ids = {profile.profile_id for profile in listed}
     transport = client._open_transport  # noqa: SLF001
-    reply = await transport.send(list_profiles_call(f"nobody-{uuid.uuid4()}"), transport.read_json)
-    if read_profiles(reply.value):
-        raise ScopeError("expected a service that lists profiles by tag, got one that lists others too")
+    for other in _near(tag):
+        reply = await transport.send(list_profiles_call(other), transport.read_json)
+        if any(profile.profile_id in ids for profile in read_profiles(reply.value)):
+            raise ScopeError("expected a service that lists profiles by tag, got one that lists others too")
     client._filters_by_tag = True  # noqa: SLF001
+
+
+def _near(tag: str) -> Iterable[str]:
+    """Return tags that a careless filter would take for a tag: any, one that it begins or ends with, its other case."""
+    near = (f"nobody-{uuid.uuid4()}", tag[:-1], tag[1:], tag.swapcase())
+    return [each for each in dict.fromkeys(near) if each != tag]

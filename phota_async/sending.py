@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .client import PhotaClient
-    from .transport.exchange import Reply
+    from .transport.attempts import Reply
 
 FETCHES_AT_ONCE = 4  # downloads of one result side by side
 

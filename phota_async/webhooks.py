@@ -206,19 +206,27 @@ class KeptSecret:
         if self._loop is not loop:  # a lock belongs to one
             self._loop, self._lock = loop, asyncio.Lock()
         async with self._lock:
-            if self._secret == used and self._clock() >= self._next:
+            if self._secret == used and await self._may_ask():
                 await self._fetch()
         if self._secret is not None:
             return self._secret
         assert self._failure is not None  # noqa: S101 - asked, and not told
         raise copy.copy(self._failure)
 
+    async def _may_ask(self) -> bool:
+        """Whether it is time to ask; where nothing is known since a question was cut off, wait until it is."""
+        wait = self._next - self._clock()
+        if self._secret is not None or self._failure is not None:
+            return wait <= 0
+        await asyncio.sleep(max(0.0, wait))
+        return True
+
     async def _fetch(self) -> None:
+        self._next = self._clock() + ASK_AGAIN  # already now: who forges, and leaves in the middle, has asked too
         try:
             self._secret = await self._ask()
         except PhotaError as error:
             self._failure = error
-        # Only now: a question that was cancelled does not count.
         self._next = self._clock() + (ASK_EVERY if self._secret is not None else ASK_AGAIN)
 
     def __repr__(self) -> str:

@@ -204,21 +204,44 @@ async def test_a_service_that_does_not_tell_the_secret_is_not_hammered(service: 
 
 
 @virtual_time
-async def test_a_question_that_was_cut_off_does_not_count(service: FakeService) -> None:
+async def test_whoever_waits_has_a_question_that_was_cut_off_asked_again(service: FakeService) -> None:
     async def slow() -> str:
         await asyncio.sleep(10)
         return SECRET
 
     async with PhotaClient(KEY) as client:
-        client.webhooks._kept._ask = slow
+        client.webhooks._kept._ask, client.webhooks._kept._clock = slow, now
         tasks = [
             asyncio.create_task(client.webhooks.deliver(each, sign_callback(each, SECRET)))
             for each in (body("j1"), body("j2"))
         ]
-        await asyncio.sleep(5)
+        await asyncio.sleep(1)
         tasks[0].cancel()
         assert (await tasks[1]).job_id == "j2"
     assert service.calls == 0
+
+
+@pytest.mark.parametrize("secret", [None, "old"])
+@virtual_time
+async def test_forgers_who_leave_in_the_middle_have_asked_too(secret: str | None) -> None:
+    """A framework cancels the handler of whoever hangs up; that must not make their questions free."""
+    asked: list[float] = []
+
+    async def slow() -> str:
+        asked.append(now())
+        await asyncio.sleep(1)
+        return SECRET
+
+    client = PhotaClient(KEY)
+    client.webhooks._kept._ask, client.webhooks._kept._clock = slow, now
+    client.webhooks._kept._secret = secret
+    for _ in range(100):
+        forger = asyncio.create_task(client.webhooks.deliver(BODY, sign_callback(BODY, "a guess")))
+        await asyncio.sleep(0.5)
+        forger.cancel()
+        with pytest.raises((asyncio.CancelledError, SignatureError)):
+            await forger
+    assert len(asked) <= 1 + 50 / ASK_AGAIN
 
 
 def test_the_kept_secret_outlives_its_event_loop(service: FakeService) -> None:

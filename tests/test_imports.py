@@ -29,7 +29,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "Machinery: asyncio, threads, files and aiohttp, one call or one file at a time.",
-        {"limiter", "media", "telling", "threads", "transport", "watch"},
+        {"limiter", "media", "telling", "threads", "transport", "turns", "watch"},
     ),
     (
         "Photos made ready for sending: reading, scaling, and what of their data goes along.",
@@ -38,8 +38,8 @@ LEVELS: list[tuple[str, set[str]]] = [
     (
         "What a user awaits: the client and what hangs on it.",
         {
-            *("client", "creating", "erasing", "hooks", "jobs", "otel", "profiles", "results", "scope", "sending"),
-            "webhooks",
+            *("client", "creating", "erasing", "hooks", "jobs", "operations", "otel", "profiles", "results", "scope"),
+            *("sending", "webhooks"),
         },
     ),
     (

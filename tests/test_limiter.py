@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from support.virtual_time import near, now, run_virtual, settle, virtual_time
 
-from phota_async import limiter as limiter_module
 from phota_async.errors import ConfigError
-from phota_async.limiter import FREE, PAID, Limiter, LimiterStatistics
+from phota_async.limiter import Limiter, LimiterStatistics
+from phota_async.turns import FREE, MOST_IN_A_ROW, PAID
 
 
 class Calls:
@@ -117,7 +117,7 @@ async def test_free_calls_come_through_in_the_end() -> None:
     paid = [(f"buy {number}", PAID) for number in range(30)]
     order = [("first", PAID), ("poll 1", FREE), ("poll 2", FREE), *paid]
     await asyncio.gather(*(calls.call(name, priority=priority) for name, priority in order))
-    row = limiter_module.MOST_IN_A_ROW
+    row = MOST_IN_A_ROW
     assert calls.begun.index("poll 1") == 1 + row
     assert calls.begun.index("poll 2") == 2 + 2 * row
     assert [name for name in calls.begun if name.startswith("buy")] == [name for name, _ in paid]
@@ -230,6 +230,30 @@ async def test_less_than_one_call_a_second() -> None:
 
 
 @virtual_time
+async def test_polls_do_not_stand_before_paid_calls_in_the_line_for_the_rate() -> None:
+    """Watchers of thousands always have some polls waiting: behind them all, buying would be slower by as much."""
+    calls, start = Calls(Limiter(rate=1)), now()
+    polls = [asyncio.create_task(calls.call(f"poll {number}", 0, FREE)) for number in range(50)]
+    await asyncio.sleep(10.5)
+    await asyncio.gather(*(calls.call(f"buy {number}", 0) for number in range(3)))
+    assert now() - start <= 14.01  # whoever is at the head of the line stays there
+    await asyncio.gather(*polls)
+    assert now() - start == near(52)
+    assert idle(calls.limiter)
+
+
+@virtual_time
+async def test_who_waits_for_the_rate_keeps_a_pause_too() -> None:
+    calls, start = Calls(Limiter(rate=1)), now()
+    running = [asyncio.create_task(calls.call(seconds=0)) for _ in range(5)]
+    await asyncio.sleep(0.5)
+    calls.limiter.pause(100)
+    await asyncio.gather(*running)
+    assert [each - start for each in calls.times[:2]] == [near(0), near(100.5)]
+    assert max(calls.times) - start <= 104
+
+
+@virtual_time
 async def test_who_is_cancelled_while_waiting_for_the_rate_gives_the_place_back() -> None:
     limiter = Limiter(2, rate=0.01)
     await limiter.acquire()
@@ -238,6 +262,7 @@ async def test_who_is_cancelled_while_waiting_for_the_rate_gives_the_place_back(
     assert limiter.statistics().running == 2
     await cancel(waiting)
     assert limiter.statistics().running == 1
+    assert repr(limiter._line) == "<Turns 0/1 running, 0 waiting>"
 
 
 @virtual_time

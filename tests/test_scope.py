@@ -1,7 +1,10 @@
 """One end user's client names nobody else's profiles, whichever way a call takes; nothing foreign is ever sent."""
 
 import asyncio
+import copy
+import gc
 import logging
+import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.clients import Connect, Listen, connect, listen, quick
-from support.peer import json, script
+from support.peer import Behaviour, Exchange, json, script
 
 from phota_async import (
     Batch,
@@ -295,6 +298,37 @@ async def test_scopes_side_by_side_do_not_mix(client: PhotaClient, sandbox: Sand
     assert (await client.generate("[[anna]] and [[berta]]")).images  # the client itself is free
 
 
+async def test_all_who_ask_for_one_tag_share_a_scope_and_its_looks(client: PhotaClient, sandbox: Sandbox) -> None:
+    one, two = [await client.for_user("user-a") for _ in range(2)]
+    sandbox.requests.clear()
+    waits = [asyncio.create_task(each.profiles.wait("anton", interval=0.02)) for each in (one, two, one, two)]
+    await sandbox.wait_for_requests(2)
+    assert repr(client._pollers.here()).startswith("<Poller 1 watched")
+    sandbox.set_profile("anton", status="READY")
+    assert {(await each).status for each in waits} == {"READY"}
+
+
+async def test_a_scope_that_nobody_uses_is_forgotten(client: PhotaClient) -> None:
+    for number in range(20):
+        await (await client.for_user(f"user-{number}")).profiles.list()
+    gc.collect()
+    assert not client._scopes
+    assert not client._pollers.here()._groups
+
+
+async def test_a_closed_client_opens_no_scope(client: PhotaClient, sandbox: Sandbox) -> None:
+    await client.aclose()
+    with pytest.raises(ConfigError, match="closed"):
+        await client.for_user("user-a")
+    assert sandbox.requests == []
+
+
+async def test_a_scope_is_not_pickled_or_copied(user: UserScope) -> None:
+    for dump in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(ConfigError, match="cannot be pickled"):
+            dump(user)
+
+
 async def test_a_scope_shares_the_clients_life(client: PhotaClient, sandbox: Sandbox) -> None:
     user = await client.for_user("user-a")
     async with user as same:
@@ -328,23 +362,52 @@ async def test_profiles_of_another_tag_are_left_out(
 
 
 async def test_a_list_without_tags_is_believed_once_it_was_seen_to_filter(listen: Listen, connect: Connect) -> None:
-    peer = await listen(script(profiles("anna", "anton"), profiles(), profiles("anna", "alma")))
+    peer = await listen(lister_of(lambda tag, asked: tag == asked))
     client = connect(peer)
     user = await client.for_user("user-a")
     assert user.profile_ids == user.ready_ids == ("anna", "anton")  # no statuses: the service is left to judge
-    await client.for_user("user-a")
-    tags = [request.query["tag"] for request in peer.requests]
-    assert tags[0] == tags[2] == "user-a"
-    assert tags[1].startswith("nobody-")
-    assert len(tags) == 3
+    await client.for_user("user-ab")
+    first, nobody, *near = [request.query["tag"] for request in peer.requests]
+    assert first == "user-a"
+    assert nobody.startswith("nobody-")
+    assert near == ["user-", "ser-a", "USER-A", "user-ab"]
 
 
-async def test_a_service_that_lists_everybody_gets_no_scope(listen: Listen, connect: Connect) -> None:
-    """Else one user's scope would hold everybody, and erasing would erase everybody."""
-    peer = await listen(profiles("anna", "berta"))
+CARELESS: dict[str, Callable[[str, str], bool]] = {
+    "everybody": lambda tag, asked: True,
+    "beginnings": lambda tag, asked: tag.startswith(asked),
+    "endings": lambda tag, asked: tag.endswith(asked),
+    "parts": lambda tag, asked: asked in tag,
+    "any case": lambda tag, asked: tag.lower() == asked.lower(),
+}
+
+
+@pytest.mark.parametrize("takes", CARELESS.values(), ids=CARELESS)
+async def test_a_service_that_lists_others_too_gets_no_scope(takes: Any, listen: Listen, connect: Connect) -> None:
+    """Else one user's scope would hold others, and erasing would erase them."""
+    peer = await listen(lister_of(takes))
     with pytest.raises(ScopeError, match="lists profiles by tag"):
         await connect(peer).for_user("user-a")
     assert {request.method for request in peer.requests} == {"GET"}
+
+
+async def test_a_tag_without_a_beginning_is_not_taken_on_trust(listen: Listen, connect: Connect) -> None:
+    peer = await listen(profiles("anna"))
+    with pytest.raises(ScopeError, match="a tag of 2 characters"):
+        await connect(peer).for_user("a")
+
+
+TAGS = {"anna": "user-a", "anton": "user-a", "berta": "user-ab", "bert": "my-user-a", "carl": "USER-A"}
+
+
+def lister_of(takes: Callable[[str, str], bool]) -> Behaviour:
+    """List bare ids, of the tags that a filter takes."""
+
+    async def behave(exchange: Exchange) -> None:
+        asked = exchange.request.query["tag"]
+        await profiles(*[name for name, tag in TAGS.items() if takes(tag, asked)])(exchange)
+
+    return behave
 
 
 async def test_a_list_that_fails_leaves_what_was_known(listen: Listen, connect: Connect) -> None:

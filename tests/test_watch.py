@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+from collections.abc import AsyncIterator
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -33,7 +34,7 @@ from phota_async.errors import (
 )
 from phota_async.events import Event, JobChanged, ProfileChanged
 from phota_async.models import Job, JobStatus, Profile, ProfileStatus
-from phota_async.watch import Poller, Watch, growing, ids_of, steady
+from phota_async.watch import Poller, Watch, growing, ids_of, schedule, steady
 
 CURABLE = [
     ConnectError("https://x", "refused"),
@@ -323,10 +324,31 @@ async def test_the_services_wish_to_wait_is_kept() -> None:
 @virtual_time
 async def test_looks_at_once_are_bounded() -> None:
     script = Script(**{f"p{number}": ["QUEUING", "READY"] for number in range(100)})
-    script.seconds = 1.0
+    script.seconds = 0.05
     changes = await all_changes(watch_script(script))
     assert len(changes) == 200
     assert script.most == watch.WORKERS == 16
+
+
+@virtual_time
+async def test_a_slow_service_gets_more_looks_at_once_so_that_each_interval_is_kept() -> None:
+    """1,500 at 5 s and 100 ms are 30 looks at once: with 16, each would come every 9 s."""
+    script = Script(**{f"p{number}": ["QUEUING"] for number in range(1500)})
+    script.seconds = 0.1
+    watched = watch_script(script, interval=5)
+    async with watched as changes:
+        reader = asyncio.create_task(read_all(changes))
+        await asyncio.sleep(25)
+        reader.cancel()
+        await asyncio.wait([reader])
+    assert script.most <= schedule.AT_ONCE_LATE == 48
+    times = [script.times(key) for key in ("p0", "p700", "p1499")]
+    assert max(after - before for each in times for before, after in pairwise(each)) <= 5 + 2 * schedule.LATE
+
+
+async def read_all(changes: AsyncIterator[Any]) -> None:
+    async for _ in changes:
+        pass
 
 
 @virtual_time

@@ -215,15 +215,22 @@ async def test_a_restart_carries_on(
 
 
 @pytest.mark.parametrize(
-    ("name", "fault"),
+    ("name", "fault", "end"),
     [
-        pytest.param("web_aiohttp", {"delay": 1e6}, id="before it is bought"),
-        pytest.param("web_aiohttp", {"rate": 1.0}, id="when it is bought and nobody knows"),
-        pytest.param("web_fastapi", {"rate": 1.0}, id="when it is bought and nobody knows, uvicorn"),
+        pytest.param("web_aiohttp", {"delay": 1e6}, WebService.kill, id="before it is bought"),
+        pytest.param("web_aiohttp", {"rate": 1.0}, WebService.kill, id="when it is bought and nobody knows"),
+        pytest.param("web_fastapi", {"rate": 1.0}, WebService.kill, id="the same, uvicorn"),
+        pytest.param("web_aiohttp", {"rate": 1.0}, WebService.stop, id="the same, told to stop"),
+        pytest.param("web_fastapi", {"rate": 1.0}, WebService.stop, id="the same, told to stop, uvicorn"),
     ],
 )
-async def test_killed_while_it_submits_it_pays_once(
-    name: str, fault: dict[str, float], start: Start, phota_sandbox: SandboxThread, http: aiohttp.ClientSession
+async def test_ended_while_it_submits_it_pays_once(
+    name: str,
+    fault: dict[str, float],
+    end: Callable[[WebService], Any],
+    start: Start,
+    phota_sandbox: SandboxThread,
+    http: aiohttp.ClientSession,
 ) -> None:
     phota_sandbox.fail("POST /edit", **fault)  # the clock stands still: no answer comes
     service = start(name)
@@ -231,7 +238,8 @@ async def test_killed_while_it_submits_it_pays_once(
     await posted(phota_sandbox, 1)
     phota_sandbox.settle()
     assert len(phota_sandbox.charges) == ("rate" in fault)
-    service.kill()
+    log: str | None = await asyncio.to_thread(end, service)
+    assert_quiet(log or "")
     service.start()
     async with following(http, service.first, edit_id) as stream:
         await stream.until("queued")
@@ -290,6 +298,21 @@ async def test_what_is_refused_says_why(
         assert why in edit["message"]
         assert edit["image"] is None
     assert_quiet(service.stop())
+
+
+async def test_what_is_left_for_another_time_is_done_then_and_logged_without_words(
+    start: Start, phota_sandbox: SandboxThread, http: aiohttp.ClientSession
+) -> None:
+    phota_sandbox.fail("GET /jobs/{job_id}", status=401)
+    service = start("web_aiohttp")
+    edit_id = await begin(http, service.first, prompt="a private wish")
+    async with following(http, service.first, edit_id) as stream:
+        await stream.until("queued")  # at the second try, when nobody's lease is left
+        pass_time(phota_sandbox)
+        await assert_done(http, service.first, edit_id, await stream.until("end"))
+    [line] = [line for line in service.stop().splitlines() if edit_id in line]
+    assert f"edit {edit_id} is left for another time: AuthenticationError (request " in line
+    assert len(phota_sandbox.charges) == 1
 
 
 async def test_no_two_workers_get_the_same_edit(tmp_path: Path) -> None:

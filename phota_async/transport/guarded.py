@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from ..guard import Bounds, check_call
 from ..protocol import Call
-from .exchange import Reply, Transport
+from .attempts import Reply
+from .exchange import Transport
 from .receive import Receive
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from ..telling import Meter, current_call, describe, numbered
 from .upload import StreamedBody, body_size
 
 if TYPE_CHECKING:
-    from .exchange import Reply
+    from .attempts import Reply
 
 T = TypeVar("T")
 

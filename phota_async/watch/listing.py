@@ -39,15 +39,14 @@ FIRST_OF_ALL = 0.0  # a moment before every other turn
 class Listing(Item):
     """The one call that stands for many of a group's targets."""
 
-    __slots__ = ("_ends", "_entries", "_floor", "_group", "_lister", "_probe", "_trust", "interval", "tick")
+    __slots__ = ("_ends", "_entries", "_group", "_lister", "_probe", "_trust", "interval", "tick")
 
-    def __init__(self, group: Group, lister: Lister[Any]) -> None:
+    def __init__(self, group: Group, lister: Lister[Any], trust: Trust) -> None:
         super().__init__()
         self._group = group
         self._lister = lister
-        self._trust = Trust()
+        self._trust = trust
         self._entries = 0  # of the last listing
-        self._floor = 0.0  # the service, or a failure, asked for none before
         self._ends: set[str] = set()  # said to be done, and about to be confirmed
         self._probe: Probe | None = None
         self.interval = 0.0
@@ -60,7 +59,7 @@ class Listing(Item):
     def consider(self) -> None:
         """Ask for a listing if there is enough to learn from it, at once if many wait for their first look."""
         need, now = self._need(), self._now()
-        if self.task is not None or len(self._group.targets) < need or now < self._floor:
+        if self.task is not None or len(self._group.targets) < need or now < self._trust.floor:
             return
         is_on = self.turn > 0
         if (is_on and self._group.fresh >= need) or (not is_on and self._trust.holds(now)):
@@ -152,7 +151,7 @@ class Listing(Item):
             self._leave_few()
             return
         self._look_singly([each for each in self._listed() if each.interval() < interval])
-        self.interval, self._floor = interval, self._now() + asked
+        self.interval, self._trust.floor = interval, self._now() + asked
         wait = max(interval * random.uniform(EARLIEST, LATEST), asked)  # noqa: S311 - no secret
         self._group.poller.schedule.put(self, self._now() + wait)
         self._choose_probe()
@@ -170,8 +169,8 @@ class Listing(Item):
             self._give_up(f"it answers with {type(error).__name__}")
         elif self._trust.failed(self._now()):
             wait = getattr(error, "retry_after", None) or min(RETRY, self.interval / 10)
-            self._floor = self._now() + wait
-            self._group.poller.schedule.put(self, self._floor)
+            self._trust.floor = self._now() + wait
+            self._group.poller.schedule.put(self, self._trust.floor)
         else:
             self._note(f"it fails with {type(error).__name__}")
             self._let_go()

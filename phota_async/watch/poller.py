@@ -4,6 +4,7 @@ import asyncio
 import copy
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..errors import AuthenticationError, ConfigError, InsufficientCreditsError, NotFoundError, PhotaError
 from ..retry import fault_of
@@ -11,6 +12,7 @@ from .listing import Listing
 from .pace import Pace, scattered
 from .schedule import Schedule
 from .targets import Follower, Group, Listener, Place, Subject, Target
+from .trust import Trust
 from .words import tell_unknown, word_of
 
 NOT_FOUND_LOOKS = 2  # a 404 is believed when it is confirmed: a new id may take a moment to be known
@@ -21,13 +23,15 @@ class Poller:
     """The one poller of a client and an event loop.
 
     Whoever waits joins with the ids and leaves them again; an id that nobody waits for is forgotten at once, and
-    its look, if one is under way, is cancelled. The shortest interval of those who wait for an id rules.
+    its look, if one is under way, is cancelled. So is a subject, but for what its listing is worth, which is kept
+    for as long as the subject lives. The shortest interval of those who wait for an id rules.
     """
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.schedule = Schedule()
-        self._groups: dict[Subject[Any], Group] = {}
+        self._groups: dict[Subject[Any], Group] = {}  # those with targets
+        self._trusts: WeakKeyDictionary[Subject[Any], Trust] = WeakKeyDictionary()
         self._parked: set[Target[Any]] = set()
 
     # For those who wait
@@ -49,8 +53,8 @@ class Poller:
 
     async def leave(self, subject: Subject[Any], keys: Iterable[str], listener: Listener) -> None:
         """Follow some ids no more, and wait until looks that nobody needs have ended."""
-        targets = self._group(subject).targets
-        for target in [targets[key] for key in keys if key in targets]:
+        group = self._groups.get(subject)
+        for target in [] if group is None else [group.targets[key] for key in keys if key in group.targets]:
             target.followers = tuple(each for each in target.followers if each.listener is not listener)
             if not target.followers:
                 self._remove(target)
@@ -206,17 +210,18 @@ class Poller:
         self.schedule.drop(target)
         if group.targets:
             return
-        group.targets = {}  # an emptied dictionary would keep its size
         if group.listing is not None:
             group.listing.stop()
-        if not any(each.targets for each in self._groups.values()):
+        del self._groups[group.subject]
+        if not self._groups:
             self.schedule.clear()
 
     def _group(self, subject: Subject[Any]) -> Group:
         group = self._groups.get(subject)
         if group is None:
             group = self._groups[subject] = Group(self, subject)
-            group.listing = Listing(group, subject.lister) if subject.lister else None
+            if subject.lister is not None:
+                group.listing = Listing(group, subject.lister, self._trusts.setdefault(subject, Trust()))
         return group
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import anyio
 
 AT_ONCE = 16  # tasks at once, and so connections
+AT_ONCE_LATE = 48  # likewise while turns come late: a slow service holds each for long. Fewer than a limiter's places
+LATE = 1.0  # seconds
 AFTER_CUT = 1.0  # seconds until an item has its turn again whose task a stranger has cancelled
 TIDY = 64  # abandoned turns that are left on the heap until they come up
 
@@ -101,9 +103,9 @@ class Schedule:
                 await asyncio.wait(set(self._cut))
 
     def _set_timer(self) -> None:
-        if not self._heap or len(self._running) >= AT_ONCE:  # else the next task that ends looks
+        if not self._heap or len(self._running) >= AT_ONCE_LATE:  # else the next task that ends looks
             return
-        due = self._heap[0][0]
+        due = self._heap[0][0] + (LATE if len(self._running) >= AT_ONCE else 0.0)
         if self._timer is not None:
             if self._timer.when() <= due:
                 return
@@ -116,7 +118,7 @@ class Schedule:
             self._timer.cancel()
             self._timer = None
         now = self._loop.time()
-        while self._heap and len(self._running) < AT_ONCE:
+        while self._heap and len(self._running) < self._most(now):
             due, turn, item = self._heap[0]
             if item.turn == turn and due > now and due - now > item.slack(now):
                 break
@@ -128,6 +130,10 @@ class Schedule:
             if item.is_ready():
                 self._start(item)
         self._set_timer()
+
+    def _most(self, now: float) -> int:
+        """Return how many tasks may run."""
+        return AT_ONCE_LATE if self._heap[0][0] <= now - LATE else AT_ONCE
 
     def _start(self, item: Item) -> None:
         task = item.context().run(self._loop.create_task, item.run())

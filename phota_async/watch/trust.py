@@ -20,6 +20,8 @@ class Trust:
     def __init__(self) -> None:
         self.until = 0.0
         """The moment until which it is not asked."""
+        self.floor = 0.0
+        """The service, or a failure, asked for none before."""
         self._failures = 0  # in a row
         self._fault_pause = FAULT_PAUSE
         self._doubt_pause = DOUBT_PAUSE

@@ -21,8 +21,8 @@ from phota_async import (
     ServerError,
 )
 from phota_async.events import AttemptFailed, Event
-from phota_async.limiter import FREE, PAID
 from phota_async.transport import deadlines, exchange
+from phota_async.turns import FREE, PAID
 
 LINKS = [f"https://photos.example/{number}.jpg" for number in range(10)]
 PAID_CALLS: dict[str, Callable[[PhotaClient, float], Awaitable[Any]]] = {
@@ -255,9 +255,9 @@ async def test_polls_never_go_before_a_paid_call(listen: Listen, connect: Connec
     first = asyncio.create_task(client.profiles.list())
     await peer.heard.wait()
     poll = asyncio.create_task(client.profiles.list())
-    await until(lambda: client.limiter._queues[FREE])
+    await until(lambda: client.limiter._places._queues[FREE])
     paid = asyncio.create_task(client.generate("a sea"))
-    await until(lambda: client.limiter._queues[PAID])
+    await until(lambda: client.limiter._places._queues[PAID])
     release.set()
     await asyncio.gather(first, poll, paid)
 

@@ -327,6 +327,20 @@ async def test_without_statuses_it_is_left_alone(caplog: pytest.LogCaptureFixtur
 
 
 @virtual_time
+async def test_what_it_is_worth_stays_known_when_all_have_left() -> None:
+    service = Service(50)
+    service.has_statuses = False
+    async with Follow(service) as follow:
+        for _ in range(3):
+            await asyncio.sleep(INTERVAL)
+            follow.readers[-1].cancel()
+            await settle()
+            assert not follow.poller._groups
+            follow.more(service.words)
+        assert len(service.listings) == 1
+
+
+@virtual_time
 async def test_what_it_does_not_tell_of_is_looked_at_singly() -> None:
     service = Service(60)
     service.hidden = {*[*service.words][:10]}

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import tracemalloc
+import weakref
 from collections import Counter
 from contextvars import ContextVar
 from itertools import pairwise
@@ -22,7 +23,7 @@ from phota_async.errors import (
     ServerError,
 )
 from phota_async.models import Profile, ProfileStatus
-from phota_async.watch import WORKERS, Poller, Subject, Watch, growing, steady, wait_for
+from phota_async.watch import WORKERS, Lister, Poller, Subject, Watch, growing, steady, wait_for
 from phota_async.watch import changes as changes_module
 
 NEVER = "QUEUING"
@@ -153,6 +154,26 @@ async def test_two_subjects_keep_their_ids_apart() -> None:
     first = wait_script(poller, subject_of(one.look))
     second = wait_script(poller, subject_of(two.look))
     assert [each.status for each in await asyncio.gather(first, second)] == ["READY", "ERROR"]
+
+
+@virtual_time
+async def test_a_subject_that_nobody_waits_for_is_forgotten() -> None:
+    """Each end user's scope has one of its own; they come and go for as long as a service runs."""
+    poller = Poller()
+    kept: list[Any] = []
+    for _ in range(50):
+        subject = subject_of(Script(a=["READY"]).look, lister=Lister(fetch=no_listing, tag=str, stage=len))
+        kept.append(weakref.ref(subject))
+        await wait_script(poller, subject)
+    del subject
+    await settle()
+    gc.collect()
+    assert not poller._groups
+    assert [each for each in kept if each() is not None] == []
+
+
+async def no_listing(tag: str | None) -> Any:
+    raise AssertionError(tag)
 
 
 # First looks
