@@ -41,7 +41,7 @@ def target_of(output: Path, key: str, request: AnyRequest, number: int = 1) -> P
 
 
 def existing(target: Path) -> list[Path]:
-    """Return files that already bear a target's name, whatever their suffix."""
+    """Return files that already bear a target's name, whatever their suffix. Blocks: it looks a dozen times."""
     with translated(target):
         paths = (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES))
         return [path for path in paths if path.exists()]

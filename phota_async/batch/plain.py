@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+from .. import threads
 from ..errors import PhotaError
 from ..results import ImageResult
 from .budget import cost_of
@@ -33,8 +34,8 @@ class PlainBuyer:
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
-        output = self._options.output
-        if output is not None and self._options.exists == "error" and (found := existing(part.target(output))):
+        output, is_careful = self._options.output, self._options.exists == "error"
+        if is_careful and output is not None and (found := await threads.run(existing, part.target(output))):
             return outcome_of(part.item, "skipped", paths=tuple(found))
         return await self._take_all(part)
 

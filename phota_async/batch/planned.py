@@ -47,7 +47,8 @@ class PlainPlanner:
         """Foresee one part; errors are raised."""
         options, request = self._options, part.item.request
         target = None if options.output is None else part.target(options.output)
-        if target is not None and options.exists == "error" and (found := existing(target)):
+        is_careful = options.exists == "error"
+        if is_careful and target is not None and (found := await threads.run(existing, target)):
             return outcome_of(part.item, "skipped", paths=tuple(found), estimate=NOTHING)
         self._allowance.check_price(request)
         plan = Plan(options, request, self._allowance)
