@@ -443,13 +443,23 @@ async def test_no_unfinished_file_stays_when_one_of_several_pictures_cannot_be_h
     assert folder.files == []
 
 
-async def test_a_refusal_after_a_job_vanished_does_not_say_that_nothing_was_charged(folder: Folder) -> None:
-    folder.add("1.png")
+async def test_a_vanished_job_whose_photo_is_gone_too_may_have_been_charged(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.add("1.png")
     folder.sandbox.fail("GET /jobs/{job_id}", status=404, times=2)
-    folder.sandbox.fail("POST /enhance", status=None, times=1)
-    folder.sandbox.fail("POST /enhance", status=402)
-    outcome = (await folder.run())["1.png"]
-    assert (outcome.status, outcome.spent, outcome.error and outcome.error.charged) == ("failed", None, "unknown")
+    real = Purchase._submit_again
+
+    async def gone(purchase: Purchase, vanished: Any) -> None:
+        path.unlink()
+        await real(purchase, vanished)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Purchase, "_submit_again", gone)
+        outcome = (await folder.run())["1.png"]
+    assert isinstance(outcome.error, InputError)
+    assert (outcome.status, outcome.error.charged, outcome.spent) == ("failed", "unknown", None)
+    folder.add("1.png")
     assert (await folder.run())["1.png"].status == "done"
     assert folder.bought == 1
 
