@@ -69,6 +69,13 @@ class LedgerBuyer:
             self._leftovers = await threads.run(Leftovers, self._options.output)
         self._wishes.digests = self._store.digests if isinstance(self._store, Ledger) else None
         self._run = await self._store.enter(self._name)
+        try:
+            await self._open_account()
+        except BaseException:
+            await self._store.leave(self._name)
+            raise
+
+    async def _open_account(self) -> None:
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
             self._account = budget.open_account(account_of(self._store, self._name), before)

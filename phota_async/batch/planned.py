@@ -79,6 +79,13 @@ class LedgerPlanner:
     async def open(self) -> None:
         """Open the ledger for reading, if there is one, and look how much of the budget is left."""
         await self._view.open()
+        try:
+            await self._open_allowance()
+        except BaseException:
+            self._view.close()
+            raise
+
+    async def _open_allowance(self) -> None:
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._view.committed(self._name))
             self._allowance = Allowance(budget, budget.left_with(account_of(self._view, self._name), before))
