@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..marks import Marks
 from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART, translated
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest, images_of
-from .marks import Marks
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))})
 FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}

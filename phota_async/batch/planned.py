@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from .. import threads
-from ..errors import ConfigError, DownloadError, PhotaError, ResponseLostError
+from ..errors import ConfigError, DownloadError, InputError, PhotaError, ResponseLostError
 from ..ledger.records import Record, from_micros
 from ..ledger.store import Ledger
 from ..ledger.view import LedgerView
@@ -78,8 +78,9 @@ class LedgerPlanner:
 
     async def open(self) -> None:
         """Open the ledger for reading, if there is one, and look how much of the budget is left."""
-        await self._view.open()
         try:
+            await self._view.open()
+            self._wishes.digests = self._view.digests
             await self._open_allowance()
         except BaseException:
             self._view.close()
@@ -115,15 +116,21 @@ class LedgerPlanner:
     async def _foresee(self, plan: Plan, part: Part, take: int) -> bool:
         """Foresee one take; says whether somebody is known to be missing, so that the next one would be asked for."""
         request, output = part.item.request, self._options.output
+        target = None if output is None else part.target(output, take)
         self._allowance.check_price(request)
-        photos = await self._wishes.identify(part)
+        try:
+            photos = await self._wishes.identify(part)
+        except InputError:
+            if await self._view.take_up(self._wishes.make(part, take, None, run=0)) is None:
+                raise
+            plan.fetch(await threads.run(places, target, request, self._options.exists))
+            return False
         wish = replace(self._wishes.make(part, take, photos, run=0), now=self._view.clock())
         begun = await self._view.look(wish)
         if begun.action == "unknown":
             raise unknown(request, begun.record, "an earlier run may have bought it")
         if begun.action == "done":
             return await self._find(plan, part, begun.record)
-        target = None if output is None else part.target(output, take)
         if begun.action == "poll":
             plan.fetch(await threads.run(places, target, request, self._options.exists))
         else:

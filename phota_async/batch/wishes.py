@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from ..ledger.digests import Digests
+from ..ledger.digests import KnownDigests
 from ..ledger.identity import purchase_of
 from ..ledger.photos import identify_photos
 from ..ledger.records import Wish, to_micros
@@ -31,7 +31,7 @@ class Wishes:
 
     def __init__(self, options: Options, *, name: str, resend_unknown: bool) -> None:
         self._options = options
-        self.digests: Digests | None = None
+        self.digests: KnownDigests | None = None
         """What photos hashed to before, where that is remembered."""
         self._common = Wish(
             purchase="",

@@ -11,7 +11,7 @@ from ..media.sources import is_link, raw_pieces
 from ..requests import AnyRequest, images_of
 
 if TYPE_CHECKING:
-    from .digests import Digests, Key
+    from .digests import Key, KnownDigests
 
 MAX_PATH = 4096  # characters
 QUICK = 64 * 1024  # bytes: hashing them takes 0.1 ms or less, as much as a hop to a thread
@@ -26,7 +26,7 @@ class Seen(NamedTuple):
     """What its file is known by."""
 
 
-async def identify_photos(request: AnyRequest, digests: "Digests | None" = None) -> tuple[str, ...]:
+async def identify_photos(request: AnyRequest, digests: "KnownDigests | None" = None) -> tuple[str, ...]:
     """Return what identifies each photo of a request: ``sha256:...``, or ``link:...`` with the whole link.
 
     Args:
@@ -55,7 +55,7 @@ def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Digests") -> list[str]:
+async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "KnownDigests") -> list[str]:
     """Look up the digests that may be known, and read the photos whose are not."""
     keys = [each.key for each in seen if each.key]
     known = dict(zip(keys, await digests.find(keys), strict=True))
@@ -63,21 +63,21 @@ async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Diges
     return marks if all(marks) else await threads.run(_fill, images, marks, digests)
 
 
-def _fill(images: Sequence[Any], marks: Sequence[str], digests: "Digests") -> list[str]:
+def _fill(images: Sequence[Any], marks: Sequence[str], digests: "KnownDigests") -> list[str]:
     return [mark or _read(image, digests) for image, mark in zip(images, marks, strict=True)]
 
 
-def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
+def _look_at(images: Sequence[Any], digests: "KnownDigests | None") -> list[Seen]:
     return [_look(image, digests) for image in images]
 
 
-def _look(image: Any, digests: "Digests | None") -> Seen:
+def _look(image: Any, digests: "KnownDigests | None") -> Seen:
     """Identify a photo, or say what its file is known by."""
     key = None if digests is None else _key_of(image, digests)
     return Seen("", key) if key else Seen(identify_photo(image))
 
 
-def _read(image: Any, digests: "Digests") -> str:
+def _read(image: Any, digests: "KnownDigests") -> str:
     """Identify a file, and remember its digest if it stayed as it was while it was read."""
     before = _key_of(image, digests)
     mark = identify_photo(image)
@@ -86,7 +86,7 @@ def _read(image: Any, digests: "Digests") -> str:
     return mark
 
 
-def _key_of(image: Any, digests: "Digests") -> "Key | None":
+def _key_of(image: Any, digests: "KnownDigests") -> "Key | None":
     if not isinstance(image, (str, os.PathLike)) or len(os.fspath(image)) > MAX_PATH:  # else it may be a data URI
         return None
     try:

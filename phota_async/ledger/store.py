@@ -177,9 +177,10 @@ class Ledger:
         return begun
 
     def _take_up(self, connection: sqlite3.Connection, wish: Wish) -> Begun | None:
-        record = rows.find_job(connection, wish)
-        if record is None:
+        jobs = rows.find_jobs(connection, wish)
+        if not jobs:
             return None
+        record = jobs[0]
         begun = rules.begin(record, wish)
         self._put(connection, begun.record, record.committed)
         return begun

@@ -59,11 +59,15 @@ async def test_a_dry_run_that_cannot_begin_closes_what_it_opened(
     closed: list[LedgerView] = []
     real = LedgerView.close
 
+    def close(view: LedgerView) -> None:
+        closed.append(view)
+        real(view)
+
     async def breaks(*_: object) -> int:
         raise asyncio.CancelledError
 
     monkeypatch.setattr(LedgerView, "committed", breaks)
-    monkeypatch.setattr(LedgerView, "close", lambda view: (closed.append(view), real(view)))
+    monkeypatch.setattr(LedgerView, "close", close)
     with pytest.raises(asyncio.CancelledError):
         await _nothing_to_do(tmp_path / "ledger.sqlite", tmp_path, dry_run=True)
     assert [repr(view).endswith("closed>") for view in closed] == [True]
