@@ -1,9 +1,10 @@
 """The batch: workers that pull items, and a reader that gets outcomes as they finish."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
@@ -24,6 +25,7 @@ from ..media.files import Exists
 from ..results import StrPath, to_path
 from .admission import Admission
 from .budget import Budget
+from .buyers import Buyer, buyer_of
 from .collisions import check_places
 from .feed import Feed
 from .gate import Gate
@@ -31,7 +33,6 @@ from .items import NOTHING, BatchItem, BatchStatistics, Outcome, OutcomeStatus, 
 from .options import Metadata, Options
 from .outbox import OrderedOutbox, Outbox
 from .parts import Part
-from .plain import PlainBuyer
 from .puller import Items
 from .tally import Tally
 
@@ -40,22 +41,6 @@ if TYPE_CHECKING:
     from ..ledger.records import Store
 
 FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
-
-
-class Buyer(Protocol):
-    """What the workers hand their parts to."""
-
-    async def open(self) -> None:
-        """Begin."""
-        ...
-
-    async def carry_out(self, part: Part) -> Outcome:
-        """Finish one part; errors are raised."""
-        ...
-
-    async def aclose(self) -> None:
-        """End; what is under way comes to its end."""
-        ...
 
 
 class Batch:
@@ -169,12 +154,12 @@ class Batch:
         )
         self._items = items
         self._max_concurrency = max_concurrency
-        self._ledger = ledger
-        self._name = name
         self._one_request = one_request
         self._dry_run = dry_run
         self._workers = 1 if dry_run and budget is not None else max_concurrency
-        self._resend_unknown = resend_unknown
+        self._new_buyer: Callable[[], Buyer] = partial(
+            buyer_of, self._options, ledger, name=name, resend_unknown=resend_unknown, dry_run=dry_run
+        )
         self._tally = Tally()
         self._running = 0
         self._stopped: PhotaError | None = None
@@ -235,24 +220,11 @@ class Batch:
         counts = repr(self._tally)
         return f"<Batch {self._running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
 
+    def _make_buyer(self) -> Buyer:
+        return self._new_buyer()
+
     def _make_admission(self) -> Admission:
         return Admission(self._options.output)
-
-    def _make_buyer(self) -> Buyer:
-        if self._dry_run:
-            return self._make_planner()
-        if self._ledger is None or self._ledger is False:
-            return PlainBuyer(self._options)
-        from .accounted import LedgerBuyer  # noqa: PLC0415 - SQLite is imported only where it is used
-
-        return LedgerBuyer(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
-
-    def _make_planner(self) -> Buyer:
-        from .planned import LedgerPlanner, PlainPlanner  # noqa: PLC0415 - likewise
-
-        if self._ledger is None or self._ledger is False:
-            return PlainPlanner(self._options)
-        return LedgerPlanner(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
 
     async def _work(self) -> None:
         """Pull and finish parts until there are none, or there is a reason to begin no further item."""
