@@ -12,8 +12,7 @@ from .. import threads
 from ..errors import BudgetExceededError, InputError, PhotaError
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
-from ..requests import AnyRequest
-from ..results import StrPath
+from ..results import ImageResult, StrPath
 from ..telling import tell_operation
 from .bought import Bought, summary_of
 from .budget import BudgetAccount, account_of
@@ -105,9 +104,11 @@ class LedgerBuyer:
         for take in range(1, self._options.retry_missed + 2):
             try:
                 bought.append(await self._take(part, take))
-            except PhotaError:
+            except PhotaError as error:
                 if take == 1:
                     raise
+                if error.charged == "unknown":
+                    bought[-1] = replace(bought[-1], cost=None)
                 break  # what was bought before stays the item's result
             if not bought[-1].result.missing():
                 break
@@ -115,23 +116,24 @@ class LedgerBuyer:
 
     async def _take(self, part: Part, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        output, request = self._options.output, part.item.request
-        target = None if output is None else part.target(output, take)
         try:
             photos = await self._wishes.identify(part)
         except InputError as error:
-            return await self._fetch(part, take, target, error)
-        purchase = self._purchase(request, target, photos)
-        wish = self._wishes.make(part, take, photos, run=self._run)
+            return await self._fetch(part, take, error)
+        sent = await self._wishes.as_sent(part, photos, self._store.was_sent)
+        if sent is None:
+            return Bought(result=ImageResult(()), cost=Decimal(0), is_kept=True)
+        purchase = self._purchase(sent, take, photos)
+        wish = self._wishes.make(sent, take, photos, run=self._run)
         return await self._buy(purchase, self._start(purchase, wish))
 
-    async def _fetch(self, part: Part, take: int, target: Path | None, error: InputError) -> Bought:
+    async def _fetch(self, part: Part, take: int, error: InputError) -> Bought:
         """Fetch what an earlier run bought for an item whose photo is gone; nothing can be bought any more."""
         begun = await self._store.take_up(self._wishes.make(part, take, None, run=self._run))
         if begun is None:
             raise error
-        purchase = self._purchase(part.item.request, target, None)
-        self._remove_leftovers(target)
+        purchase = self._purchase(part, take, None)
+        self._remove_leftovers(purchase.target)
         return await self._buy(purchase, purchase.start(begun, Decimal(0)))
 
     async def _buy(self, purchase: Purchase, beginning: Coroutine[Any, Any, None]) -> Bought:
@@ -145,7 +147,9 @@ class LedgerBuyer:
         hooks = self._options.client._transport.hooks  # noqa: SLF001 - one package
         return await (work() if hooks is None else tell_operation(hooks, operation, mode, work(), summary_of))
 
-    def _purchase(self, request: AnyRequest, target: Path | None, photos: Sequence[str] | None) -> Purchase:
+    def _purchase(self, part: Part, take: int, photos: Sequence[str] | None) -> Purchase:
+        output, request = self._options.output, part.item.request
+        target = None if output is None else part.target(output, take)
         terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
         return Purchase(terms, request, target, self._desk.photos_of(request, photos))
 

@@ -100,7 +100,8 @@ class Batch:
             for all pictures of an answer together: each takes a place among ``max_concurrency``, is reserved,
             bought and accounted for by itself, and ``retry_missed`` asks only for those that missed somebody. They
             end in one outcome; see ``Outcome.variations``. An item whose photo is a stream that cannot be set back
-            is sent as one request too. With a ledger, what was bought one way is not known the other way.
+            is sent as one request too. What the ledger knows as sent in one request stays that, in the first of the
+            variations; with ``one_request``, what was bought as variations is not known, and is bought again.
         dry_run: Whether everything is only said and nothing done: the same loop gives outcomes that are ``planned``,
             or end as they would before anything is sent, each with its ``estimate`` and ``paths``. Nothing is
             sent, written or locked; photos are read, and so is a ledger (a path or a `Ledger`), even while another

@@ -61,7 +61,7 @@ def last(connection: sqlite3.Connection, purchase: str) -> Record | None:
     return None if row is None else _to_record(row)
 
 
-def find_all(connection: sqlite3.Connection, purchase: str, *, item: str) -> list[Record]:
+def find_all(connection: sqlite3.Connection, purchase: str, *, item: str = "") -> list[Record]:
     """Return all records of a purchase, in the order in which `find` gives them."""
     return [_to_record(row) for row in connection.execute(FIND_ALL, (purchase, item))]
 

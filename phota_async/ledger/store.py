@@ -99,6 +99,12 @@ class Ledger:
         """End the run of a batch."""
         self._running.discard(batch)
 
+    async def was_sent(self, purchase: str) -> bool:
+        """Whether a purchase may have been bought already; takes nothing up."""
+        return await self._get_writer().run(
+            lambda connection: any(map(rules.may_be_bought, rows.find_all(connection, purchase)))
+        )
+
     async def begin(self, wish: Wish) -> Begun:
         """Find or make the record of a wish, check the cap and write the intent; durable when it returns."""
         return await self._get_writer().run(lambda connection: self._begin(connection, wish))

@@ -51,6 +51,12 @@ class LedgerView:
         if self._connection is not None and await self.run(rows.has_photos):
             self.digests = KnownDigests(self, self.clock)
 
+    async def was_sent(self, purchase: str) -> bool:
+        """Whether a purchase may have been bought already; takes nothing up."""
+        return any(
+            map(rules.may_be_bought, await self._records(lambda connection: rows.find_all(connection, purchase)))
+        )
+
     async def look(self, wish: Wish) -> Begun:
         """Find the record of a wish and say what is to be done for it (`rules.begin`), whatever the cap."""
         records = await self._records(lambda connection: rows.find_all(connection, wish.purchase, item=wish.item))
