@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Sequence
 from decimal import Decimal
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -9,14 +10,14 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from .. import threads
-from ..errors import BudgetExceededError, InputError, PhotaError
+from ..errors import BudgetExceededError, InputError
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
 from ..results import ImageResult, StrPath
 from ..telling import tell_operation
-from .bought import Bought, summary_of
+from .bought import Bought, summary_of, take_all
 from .budget import BudgetAccount, account_of
-from .items import BatchItem, Outcome, outcome_of
+from .items import Outcome
 from .names import Leftovers
 from .options import Options
 from .owned import OwnedTasks
@@ -100,19 +101,7 @@ class LedgerBuyer:
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
-        bought: list[Bought] = []
-        for take in range(1, self._options.retry_missed + 2):
-            try:
-                bought.append(await self._take(part, take))
-            except PhotaError as error:
-                if take == 1:
-                    raise
-                if error.charged == "unknown":
-                    bought[-1] = replace(bought[-1], cost=None)
-                break  # what was bought before stays the item's result
-            if not bought[-1].result.missing():
-                break
-        return _outcome(part.item, bought)
+        return await take_all(part.item, self._options.retry_missed + 1, partial(self._take, part))
 
     async def _take(self, part: Part, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
@@ -190,18 +179,3 @@ def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> t
         return ledger, None
     own = Ledger(path_of(ledger, output))
     return own, own
-
-
-def _outcome(item: BatchItem, bought: list[Bought]) -> Outcome:
-    """Make one outcome of an item's takes: ``skipped`` when all of them were there already."""
-    costs = [each.cost for each in bought]
-    last = bought[-1].result
-    return outcome_of(
-        item,
-        "skipped" if all(each.is_kept for each in bought) else "done",
-        result=last,
-        paths=tuple(path for each in bought for path in each.paths),
-        uncarried=tuple(path for each in bought for path in each.uncarried),
-        missing=last.missing(),
-        spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
-    )
