@@ -164,6 +164,7 @@ class Batch:
         self._tally = Tally()
         self._running = 0
         self._stopped: PhotaError | None = None
+        self._pulls: set[anyio.CancelScope] = set()
         self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
@@ -257,17 +258,28 @@ class Batch:
         try:
             return self._feed.next_nowait()
         except PhotaError as error:
-            self._stopped = error
+            self._stop(error)
         return None
 
     async def _next(self) -> Part | None:
         if self._stopped is not None:
             return self._feed.next_begun()
+        scope = anyio.CancelScope()  # who waits for a slow iterator must hear that no further item is begun
+        self._pulls.add(scope)
         try:
-            return await self._feed.next()
+            with scope:
+                return await self._feed.next()
         except PhotaError as error:
-            self._stopped = error
-        return None
+            self._stop(error)
+        finally:
+            self._pulls.remove(scope)
+        return self._feed.next_begun()
+
+    def _stop(self, error: PhotaError) -> None:
+        """Begin no further item."""
+        self._stopped = error
+        for scope in self._pulls:
+            scope.cancel()
 
     async def _finish(self, part: Part) -> Outcome:
         """Carry out one part; whatever happens becomes its outcome."""
@@ -297,7 +309,7 @@ class Batch:
         if isinstance(error, ResponseLostError):
             return self._ended(item, "unknown", error, spent=None)
         if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
-            self._stopped = error
+            self._stop(error)
         return self._ended(item, "failed", error, spent=None if error.charged == "unknown" else Decimal(0))
 
     def _ended(
