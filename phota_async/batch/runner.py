@@ -104,9 +104,10 @@ class Batch:
             variations; with ``one_request``, what was bought as variations is not known, and is bought again.
         dry_run: Whether everything is only said and nothing done: the same loop gives outcomes that are ``planned``,
             or end as they would before anything is sent, each with its ``estimate`` and ``paths``. Nothing is
-            sent, written or locked; photos are read, and so is a ledger (a path or a `Ledger`), even while another
-            process has it. A budget stays as it is, upper prices are counted against it, and items are looked at
-            one by one, so that what is planned fits into it in any case.
+            sent, written or locked; photos are read, though not prepared, and so is a ledger (a path or a `Ledger`),
+            even while another process has it; what it knows of photos that stayed as they are is believed. A budget
+            stays as it is, upper prices are counted against it, and items are looked at one by one, so that what is
+            planned fits into it in any case.
     """
 
     def __init__(
