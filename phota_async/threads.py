@@ -22,8 +22,8 @@ _pools: dict[str, ThreadPoolExecutor] = {}
 async def run(function: Callable[..., T], *args: object, **kwargs: object) -> T:
     """Call a function that may wait for a disk in a thread and return what it returns.
 
-    A cancelled caller leaves at once while the function goes on to its end: functions given here own what
-    they touch, or guard it with a lock.
+    A cancelled caller leaves at once. The function goes on to its end if it has begun, and is never called
+    otherwise: functions given here own what they touch, or guard it with a lock.
     """
     return await _call("file", FILE_THREADS, partial(function, *args, **kwargs))
 

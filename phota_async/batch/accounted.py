@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Sequence
 from decimal import Decimal
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -9,15 +10,14 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from .. import threads
-from ..errors import BudgetExceededError, InputError, PhotaError
+from ..errors import BudgetExceededError, InputError
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
-from ..requests import AnyRequest
-from ..results import StrPath
+from ..results import ImageResult, StrPath
 from ..telling import tell_operation
-from .bought import Bought, summary_of
+from .bought import Bought, summary_of, take_all
 from .budget import BudgetAccount, account_of
-from .items import BatchItem, Outcome, outcome_of
+from .items import Outcome
 from .names import Leftovers
 from .options import Options
 from .owned import OwnedTasks
@@ -69,6 +69,13 @@ class LedgerBuyer:
             self._leftovers = await threads.run(Leftovers, self._options.output)
         self._wishes.digests = self._store.digests if isinstance(self._store, Ledger) else None
         self._run = await self._store.enter(self._name)
+        try:
+            await self._open_account()
+        except BaseException:
+            await self._store.leave(self._name)
+            raise
+
+    async def _open_account(self) -> None:
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
             self._account = budget.open_account(account_of(self._store, self._name), before)
@@ -94,37 +101,28 @@ class LedgerBuyer:
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
-        bought: list[Bought] = []
-        for take in range(1, self._options.retry_missed + 2):
-            try:
-                bought.append(await self._take(part, take))
-            except PhotaError:
-                if take == 1:
-                    raise
-                break  # what was bought before stays the item's result
-            if not bought[-1].result.missing():
-                break
-        return _outcome(part.item, bought)
+        return await take_all(part.item, self._options.retry_missed + 1, partial(self._take, part))
 
     async def _take(self, part: Part, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
-        output, request = self._options.output, part.item.request
-        target = None if output is None else part.target(output, take)
         try:
             photos = await self._wishes.identify(part)
         except InputError as error:
-            return await self._fetch(part, take, target, error)
-        purchase = self._purchase(request, target, photos)
-        wish = self._wishes.make(part, take, photos, run=self._run)
+            return await self._fetch(part, take, error)
+        sent = await self._wishes.as_sent(part, photos, self._store.was_sent)
+        if sent is None:
+            return Bought(result=ImageResult(()), cost=Decimal(0), is_kept=True)
+        purchase = self._purchase(sent, take, photos)
+        wish = self._wishes.make(sent, take, photos, run=self._run)
         return await self._buy(purchase, self._start(purchase, wish))
 
-    async def _fetch(self, part: Part, take: int, target: Path | None, error: InputError) -> Bought:
+    async def _fetch(self, part: Part, take: int, error: InputError) -> Bought:
         """Fetch what an earlier run bought for an item whose photo is gone; nothing can be bought any more."""
         begun = await self._store.take_up(self._wishes.make(part, take, None, run=self._run))
         if begun is None:
             raise error
-        purchase = self._purchase(part.item.request, target, None)
-        self._remove_leftovers(target)
+        purchase = self._purchase(part, take, None)
+        self._remove_leftovers(purchase.target)
         return await self._buy(purchase, purchase.start(begun, Decimal(0)))
 
     async def _buy(self, purchase: Purchase, beginning: Coroutine[Any, Any, None]) -> Bought:
@@ -138,7 +136,9 @@ class LedgerBuyer:
         hooks = self._options.client._transport.hooks  # noqa: SLF001 - one package
         return await (work() if hooks is None else tell_operation(hooks, operation, mode, work(), summary_of))
 
-    def _purchase(self, request: AnyRequest, target: Path | None, photos: Sequence[str] | None) -> Purchase:
+    def _purchase(self, part: Part, take: int, photos: Sequence[str] | None) -> Purchase:
+        output, request = self._options.output, part.item.request
+        target = None if output is None else part.target(output, take)
         terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
         return Purchase(terms, request, target, self._desk.photos_of(request, photos))
 
@@ -179,18 +179,3 @@ def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> t
         return ledger, None
     own = Ledger(path_of(ledger, output))
     return own, own
-
-
-def _outcome(item: BatchItem, bought: list[Bought]) -> Outcome:
-    """Make one outcome of an item's takes: ``skipped`` when all of them were there already."""
-    costs = [each.cost for each in bought]
-    last = bought[-1].result
-    return outcome_of(
-        item,
-        "skipped" if all(each.is_kept for each in bought) else "done",
-        result=last,
-        paths=tuple(path for each in bought for path in each.paths),
-        uncarried=tuple(path for each in bought for path in each.uncarried),
-        missing=last.missing(),
-        spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
-    )

@@ -1,10 +1,12 @@
 """What a purchase brought, how it is found again, and what is said when nobody can tell."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ..errors import PhotaError, ResponseLostError
 from ..ledger.identity import request_id_of
@@ -15,6 +17,7 @@ from ..requests import AnyRequest
 from ..results import ImageResult
 from ..telling import summarize
 from .held import find_whole, from_stored
+from .items import BatchItem, Outcome, outcome_of
 
 
 class Bought(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +35,44 @@ class Bought(msgspec.Struct, frozen=True, kw_only=True):
     def paths(self) -> tuple[Path, ...]:
         """The files."""
         return tuple(image.path for image in self.result.images if image.path is not None)
+
+
+async def take_all(item: BatchItem, most: int, buy: Callable[[int], Awaitable[Bought]]) -> Outcome:
+    """Ask until everybody was recognised, or as often as allowed; errors of the first take are raised.
+
+    Args:
+        item: What is bought.
+        most: Takes at most.
+        buy: Buys a take, counted from 1.
+    """
+    bought: list[Bought] = []
+    for take in range(1, most + 1):
+        try:
+            bought.append(await buy(take))
+        except PhotaError as error:
+            if take == 1:
+                raise
+            if error.charged == "unknown":
+                bought[-1] = replace(bought[-1], cost=None)
+            break  # what was bought before stays the item's result
+        if not bought[-1].result.missing():
+            break
+    return _outcome(item, bought)
+
+
+def _outcome(item: BatchItem, bought: Sequence[Bought]) -> Outcome:
+    """Make one outcome of an item's takes: ``skipped`` when all of them were there already."""
+    costs = [each.cost for each in bought]
+    last = bought[-1].result
+    return outcome_of(
+        item,
+        "skipped" if all(each.is_kept for each in bought) else "done",
+        result=last,
+        paths=tuple(path for each in bought for path in each.paths),
+        uncarried=tuple(path for each in bought for path in each.uncarried),
+        missing=last.missing(),
+        spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
+    )
 
 
 def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought | None:

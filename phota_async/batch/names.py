@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from ..marks import Marks
 from ..media.files import MARK_LENGTH, MAX_PART_NAME, PART, translated
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest, images_of
-from .marks import Marks
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))})
 FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
@@ -41,7 +41,7 @@ def target_of(output: Path, key: str, request: AnyRequest, number: int = 1) -> P
 
 
 def existing(target: Path) -> list[Path]:
-    """Return files that already bear a target's name, whatever their suffix."""
+    """Return files that already bear a target's name, whatever their suffix. Blocks: it looks a dozen times."""
     with translated(target):
         paths = (target.with_name(target.name + suffix) for suffix in sorted(KNOWN_SUFFIXES))
         return [path for path in paths if path.exists()]

@@ -29,15 +29,15 @@ class Whole:
     """An item in parts, until all of them have ended."""
 
     def __init__(self, item: BatchItem) -> None:
-        self._item = item
+        self.item = item
         self._ends: dict[int, Outcome] = {}
 
     def add(self, variation: int, end: Outcome) -> Outcome | None:
         """Take the end of a variation; the last one gives the item's outcome."""
         self._ends[variation] = end
-        if len(self._ends) < self._item.request.num_output_images:
+        if len(self._ends) < self.item.request.num_output_images:
             return None
-        return join(self._item, [self._ends[each] for each in sorted(self._ends)])
+        return join(self.item, [self._ends[each] for each in sorted(self._ends)])
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -54,6 +54,13 @@ class Part(msgspec.Struct, frozen=True):
     """Pictures of a take of the whole item: as many numbers lie between a picture and the one of its next take."""
     refusal: PhotaError | None = None
     """Why it is not begun."""
+
+    @property
+    def in_one(self) -> "Part | None":
+        """Of a variation, the whole item as one request: what `Batch` made of it with ``one_request``."""
+        if self.whole is None:
+            return None
+        return Part(self.whole.item, self.number, step=self.step)
 
     def target(self, output: Path, take: int = 1) -> Path:
         """Return the path of its first picture of a take, without a suffix."""
@@ -87,6 +94,7 @@ def join(item: BatchItem, ends: Sequence[Outcome]) -> Outcome:
         status,
         result=_joined([end.result for end in ends if end.result is not None], named_subjects(item.request)),
         paths=tuple(path for end in ends for path in end.paths),
+        uncarried=tuple(path for end in ends for path in end.uncarried),
         error=_first_error(status, ends),
         missing=tuple(dict.fromkeys(each for end in ends for each in end.missing)),
         spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),

@@ -1,12 +1,13 @@
 """Carry out items without doing anything: a dry run says of each what would be done, and what it would cost."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from .. import threads
-from ..errors import ConfigError, DownloadError, PhotaError, ResponseLostError
+from ..errors import ConfigError, DownloadError, InputError, PhotaError, ResponseLostError
 from ..ledger.records import Record, from_micros
 from ..ledger.store import Ledger
 from ..ledger.view import LedgerView
@@ -47,7 +48,8 @@ class PlainPlanner:
         """Foresee one part; errors are raised."""
         options, request = self._options, part.item.request
         target = None if options.output is None else part.target(options.output)
-        if target is not None and options.exists == "error" and (found := existing(target)):
+        is_careful = options.exists == "error"
+        if is_careful and target is not None and (found := await threads.run(existing, target)):
             return outcome_of(part.item, "skipped", paths=tuple(found), estimate=NOTHING)
         self._allowance.check_price(request)
         plan = Plan(options, request, self._allowance)
@@ -77,7 +79,15 @@ class LedgerPlanner:
 
     async def open(self) -> None:
         """Open the ledger for reading, if there is one, and look how much of the budget is left."""
-        await self._view.open()
+        try:
+            await self._view.open()
+            self._wishes.digests = self._view.digests
+            await self._open_allowance()
+        except BaseException:
+            self._view.close()
+            raise
+
+    async def _open_allowance(self) -> None:
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._view.committed(self._name))
             self._allowance = Allowance(budget, budget.left_with(account_of(self._view, self._name), before))
@@ -88,40 +98,61 @@ class LedgerPlanner:
 
     async def carry_out(self, part: Part) -> Outcome:
         """Foresee one part; errors are raised."""
+        try:
+            photos = await self._wishes.identify(part)
+        except InputError as error:
+            return await self._foresee_fetching(part, error)
+        self._allowance.check_price(part.item.request)
+        sent = await self._wishes.as_sent(part, photos, self._view.was_sent)
+        if sent is None:
+            return outcome_of(part.item, "skipped", estimate=NOTHING)
+        try:
+            return (await self._foresee_all(sent, photos)).outcome(part.item)
+        except ResponseLostError as error:
+            return outcome_of(part.item, "unknown", error=error, estimate=NOTHING)
+
+    async def _foresee_fetching(self, part: Part, error: InputError) -> Outcome:
+        """Foresee that a job is fetched though its photo is gone."""
+        if await self._view.take_up(self._wishes.make(part, 1, None, run=0)) is None:
+            raise error
+        plan = Plan(self._options, part.item.request, self._allowance)
+        plan.fetch(await self._places(part, 1))
+        return plan.outcome(part.item)
+
+    async def _foresee_all(self, part: Part, photos: Sequence[str]) -> Plan:
+        """Foresee a part, take by take."""
         plan = Plan(self._options, part.item.request, self._allowance)
         for take in range(1, self._options.retry_missed + 2):
             try:
-                is_missed = await self._foresee(plan, part, take)
-            except ResponseLostError as error:
-                if take == 1:
-                    return outcome_of(part.item, "unknown", error=error, estimate=NOTHING)
-                break
+                is_missed = await self._foresee(plan, part, take, photos)
             except PhotaError:
                 if take == 1:
                     raise
                 break  # what was bought before stays the item's result
             if not is_missed:
                 break
-        return plan.outcome(part.item)
+        return plan
 
-    async def _foresee(self, plan: Plan, part: Part, take: int) -> bool:
+    async def _foresee(self, plan: Plan, part: Part, take: int, photos: Sequence[str]) -> bool:
         """Foresee one take; says whether somebody is known to be missing, so that the next one would be asked for."""
         request, output = part.item.request, self._options.output
-        self._allowance.check_price(request)
-        photos = await self._wishes.identify(part)
         wish = replace(self._wishes.make(part, take, photos, run=0), now=self._view.clock())
         begun = await self._view.look(wish)
         if begun.action == "unknown":
             raise unknown(request, begun.record, "an earlier run may have bought it")
         if begun.action == "done":
             return await self._find(plan, part, begun.record)
-        target = None if output is None else part.target(output, take)
         if begun.action == "poll":
-            plan.fetch(await threads.run(places, target, request, self._options.exists))
+            plan.fetch(await self._places(part, take))
         else:
+            target = None if output is None else part.target(output, take)
             await plan.buy(target, self._options.exists, is_sure=begun.action == "buy")
         plan.ask_again(self._options.retry_missed + 1 - take if names_subjects(request) else 0)
         return False
+
+    async def _places(self, part: Part, take: int) -> tuple[Path, ...]:
+        target = None if self._options.output is None else part.target(self._options.output, take)
+        return await threads.run(places, target, part.item.request, self._options.exists)
 
     async def _find(self, plan: Plan, part: Part, record: Record) -> bool:
         """Look for what was delivered; says whether somebody is missing in it."""

@@ -153,8 +153,12 @@ class Purchase:
         """Hold a synchronous call open and keep what it brings, in one step."""
         from ..sending import send_sync  # noqa: PLC0415 - needs aiohttp
 
-        client, ready = self._client, self._photos.ready
-        result = await send_sync(client, self.request, self._destination, self._deadline, validate=True, ready=ready)
+        client, ready, destination = self._client, self._photos.ready, self._destination
+        try:
+            result = await send_sync(client, self.request, destination, self._deadline, validate=True, ready=ready)
+        except BaseException:
+            _discard(destination)  # of several pictures, those that are whole wait for their names
+            raise
         await self._keep(result)
 
     async def _refuse(self, error: PhotaError) -> None:
@@ -188,11 +192,14 @@ class Purchase:
             return await self._follow()
         except NotFoundError as error:
             vanished = error
-        await self._owned.run(self._submit_again(vanished))
         try:
+            await self._owned.run(self._submit_again(vanished))
             return await self._follow()
         except NotFoundError as error:
             raise await self._give_up(error) from None
+        except PhotaError as error:
+            error.charged = "unknown"  # whatever it says of this submit: the first one was taken
+            raise
 
     async def _follow(self) -> ImageResult:
         from ..sending import finish_job  # noqa: PLC0415 - needs aiohttp
@@ -202,8 +209,7 @@ class Purchase:
         try:
             return await finish_job(self._client, self._job, self.request, destination, self._deadline)
         except BaseException:
-            if destination is not None:
-                destination.discard()
+            _discard(destination)
             raise
 
     async def _submit_again(self, vanished: NotFoundError) -> None:
@@ -228,8 +234,7 @@ class Purchase:
             error.charged = "unknown"  # whatever it says of names and disks: this one is bought
             raise
         finally:
-            if destination is not None:
-                destination.discard()
+            _discard(destination)
         cost = cost_of(self.request, result, options.prices)
         is_paid = record.state is State.DONE  # its files were gone and are fetched again
         await self._change(
@@ -273,3 +278,8 @@ class Purchase:
         if self._account is not None:
             self._account.settle(self._held, from_micros(self._record.committed - self._baseline))
         self._held, self._baseline = Decimal(0), self._record.committed
+
+
+def _discard(destination: HeldDestination | None) -> None:
+    if destination is not None:
+        destination.discard()

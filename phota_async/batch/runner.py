@@ -1,9 +1,10 @@
 """The batch: workers that pull items, and a reader that gets outcomes as they finish."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
@@ -24,6 +25,7 @@ from ..media.files import Exists
 from ..results import StrPath, to_path
 from .admission import Admission
 from .budget import Budget
+from .buyers import Buyer, buyer_of
 from .collisions import check_places
 from .feed import Feed
 from .gate import Gate
@@ -31,7 +33,6 @@ from .items import NOTHING, BatchItem, BatchStatistics, Outcome, OutcomeStatus, 
 from .options import Metadata, Options
 from .outbox import OrderedOutbox, Outbox
 from .parts import Part
-from .plain import PlainBuyer
 from .puller import Items
 from .tally import Tally
 
@@ -40,22 +41,6 @@ if TYPE_CHECKING:
     from ..ledger.records import Store
 
 FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
-
-
-class Buyer(Protocol):
-    """What the workers hand their parts to."""
-
-    async def open(self) -> None:
-        """Begin."""
-        ...
-
-    async def carry_out(self, part: Part) -> Outcome:
-        """Finish one part; errors are raised."""
-        ...
-
-    async def aclose(self) -> None:
-        """End; what is under way comes to its end."""
-        ...
 
 
 class Batch:
@@ -115,12 +100,14 @@ class Batch:
             for all pictures of an answer together: each takes a place among ``max_concurrency``, is reserved,
             bought and accounted for by itself, and ``retry_missed`` asks only for those that missed somebody. They
             end in one outcome; see ``Outcome.variations``. An item whose photo is a stream that cannot be set back
-            is sent as one request too. With a ledger, what was bought one way is not known the other way.
+            is sent as one request too. What the ledger knows as sent in one request stays that, in the first of the
+            variations; with ``one_request``, what was bought as variations is not known, and is bought again.
         dry_run: Whether everything is only said and nothing done: the same loop gives outcomes that are ``planned``,
             or end as they would before anything is sent, each with its ``estimate`` and ``paths``. Nothing is
-            sent, written or locked; photos are read, and so is a ledger (a path or a `Ledger`), even while another
-            process has it. A budget stays as it is, upper prices are counted against it, and items are looked at
-            one by one, so that what is planned fits into it in any case.
+            sent, written or locked; photos are read, though not prepared, and so is a ledger (a path or a `Ledger`),
+            even while another process has it; what it knows of photos that stayed as they are is believed. A budget
+            stays as it is, upper prices are counted against it, and items are looked at one by one, so that what is
+            planned fits into it in any case.
     """
 
     def __init__(
@@ -169,15 +156,16 @@ class Batch:
         )
         self._items = items
         self._max_concurrency = max_concurrency
-        self._ledger = ledger
-        self._name = name
         self._one_request = one_request
         self._dry_run = dry_run
         self._workers = 1 if dry_run and budget is not None else max_concurrency
-        self._resend_unknown = resend_unknown
+        self._new_buyer: Callable[[], Buyer] = partial(
+            buyer_of, self._options, ledger, name=name, resend_unknown=resend_unknown, dry_run=dry_run
+        )
         self._tally = Tally()
         self._running = 0
         self._stopped: PhotaError | None = None
+        self._pulls: set[anyio.CancelScope] = set()
         self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
@@ -235,24 +223,11 @@ class Batch:
         counts = repr(self._tally)
         return f"<Batch {self._running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
 
+    def _make_buyer(self) -> Buyer:
+        return self._new_buyer()
+
     def _make_admission(self) -> Admission:
         return Admission(self._options.output)
-
-    def _make_buyer(self) -> Buyer:
-        if self._dry_run:
-            return self._make_planner()
-        if self._ledger is None or self._ledger is False:
-            return PlainBuyer(self._options)
-        from .accounted import LedgerBuyer  # noqa: PLC0415 - SQLite is imported only where it is used
-
-        return LedgerBuyer(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
-
-    def _make_planner(self) -> Buyer:
-        from .planned import LedgerPlanner, PlainPlanner  # noqa: PLC0415 - likewise
-
-        if self._ledger is None or self._ledger is False:
-            return PlainPlanner(self._options)
-        return LedgerPlanner(self._options, self._ledger, name=self._name, resend_unknown=self._resend_unknown)
 
     async def _work(self) -> None:
         """Pull and finish parts until there are none, or there is a reason to begin no further item."""
@@ -284,17 +259,28 @@ class Batch:
         try:
             return self._feed.next_nowait()
         except PhotaError as error:
-            self._stopped = error
+            self._stop(error)
         return None
 
     async def _next(self) -> Part | None:
         if self._stopped is not None:
             return self._feed.next_begun()
+        scope = anyio.CancelScope()  # who waits for a slow iterator must hear that no further item is begun
+        self._pulls.add(scope)
         try:
-            return await self._feed.next()
+            with scope:
+                return await self._feed.next()
         except PhotaError as error:
-            self._stopped = error
-        return None
+            self._stop(error)
+        finally:
+            self._pulls.remove(scope)
+        return self._feed.next_begun()
+
+    def _stop(self, error: PhotaError) -> None:
+        """Begin no further item."""
+        self._stopped = error
+        for scope in self._pulls:
+            scope.cancel()
 
     async def _finish(self, part: Part) -> Outcome:
         """Carry out one part; whatever happens becomes its outcome."""
@@ -324,7 +310,7 @@ class Batch:
         if isinstance(error, ResponseLostError):
             return self._ended(item, "unknown", error, spent=None)
         if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
-            self._stopped = error
+            self._stop(error)
         return self._ended(item, "failed", error, spent=None if error.charged == "unknown" else Decimal(0))
 
     def _ended(

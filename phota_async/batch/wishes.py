@@ -1,11 +1,11 @@
 """What a batch tells its ledger it wants: the parts and takes of its items as wishes."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from ..ledger.digests import Digests
+from ..ledger.digests import KnownDigests
 from ..ledger.identity import purchase_of
 from ..ledger.photos import identify_photos
 from ..ledger.records import Wish, to_micros
@@ -31,7 +31,7 @@ class Wishes:
 
     def __init__(self, options: Options, *, name: str, resend_unknown: bool) -> None:
         self._options = options
-        self.digests: Digests | None = None
+        self.digests: KnownDigests | None = None
         """What photos hashed to before, where that is remembered."""
         self._common = Wish(
             purchase="",
@@ -48,6 +48,24 @@ class Wishes:
             InputError: A photo cannot be read, or only once.
         """
         return await identify_photos(part.item.request, self.digests)
+
+    async def as_sent(
+        self, part: Part, photos: Sequence[str], was_sent: Callable[[str], Awaitable[bool]]
+    ) -> Part | None:
+        """Return what a part is to be carried out as.
+
+        Where an item was sent as one request before, its first variation stands for all of it, and there is nothing
+        to do for the others (``None``): nothing that may be bought is bought again in parts.
+
+        Args:
+            part: The part.
+            photos: What identifies its photos.
+            was_sent: Asks the ledger; see `Store.was_sent`.
+        """
+        whole = part.in_one
+        if whole is None or not await was_sent(self.make(whole, 1, photos, run=0).purchase):
+            return part
+        return whole if part.variation == 1 else None
 
     def make(self, part: Part, take: int, photos: Sequence[str] | None, *, run: int) -> Wish:
         """Say what a take of a part buys.

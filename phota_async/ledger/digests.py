@@ -19,11 +19,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from .schema import file_system_of
-from .writer import Writer
 
+T = TypeVar("T")
 SETTLED = 60.0  # seconds since its last change after which a file is remembered
 TRUSTED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "overlay"})
 FIND = "SELECT sha256 FROM photo WHERE file = ? AND version = ?"
@@ -39,18 +39,25 @@ class Key(NamedTuple):
     """Size, modification and change."""
 
 
-class Digests:
-    """The digests in a ledger. It may forget; it must not be wrong.
+class Reader(Protocol):
+    """Whoever has a ledger's connection."""
+
+    async def run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Run an operation on it."""
+        ...
+
+
+class KnownDigests:
+    """The digests that a ledger has. It may forget; it must not be wrong.
 
     Args:
-        writer: The ledger's.
+        reader: Looks into the ledger.
         clock: Unix time.
     """
 
-    def __init__(self, writer: Writer, clock: Callable[[], float] = time.time) -> None:
-        self._writer = writer
+    def __init__(self, reader: Reader, clock: Callable[[], float] = time.time) -> None:
+        self._reader = reader
         self._clock = clock
-        self._new: deque[tuple[str, str, str]] = deque()
         self._trusted: dict[int, bool] = {}  # by device
 
     def key_of(self, path: str | os.PathLike[str], details: os.stat_result) -> Key | None:
@@ -65,7 +72,23 @@ class Digests:
 
     async def find(self, keys: Sequence[Key]) -> list[str | None]:
         """Return the digests of files; ``None`` for those that are not known as they are now."""
-        return await self._writer.run(lambda connection: [_find(connection, key) for key in keys])
+        return await self._reader.run(lambda connection: [_find(connection, key) for key in keys])
+
+    def keep(self, key: Key, sha256: str) -> None:
+        """Let a digest go: nothing is written here."""
+
+    def _is_trusted(self, path: str | os.PathLike[str], device: int) -> bool:
+        if device not in self._trusted:
+            self._trusted[device] = has_honest_times(Path(os.path.realpath(os.fsdecode(path))))
+        return self._trusted[device]
+
+
+class Digests(KnownDigests):
+    """The digests that a ledger has, and those that it gets."""
+
+    def __init__(self, reader: Reader, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(reader, clock)
+        self._new: deque[tuple[str, str, str]] = deque()
 
     def keep(self, key: Key, sha256: str) -> None:
         """Remember a digest with the next record that is written; nobody waits for it."""
@@ -78,11 +101,6 @@ class Digests:
 
     def __repr__(self) -> str:
         return f"<Digests {len(self._new)} to be written>"
-
-    def _is_trusted(self, path: str | os.PathLike[str], device: int) -> bool:
-        if device not in self._trusted:
-            self._trusted[device] = has_honest_times(Path(os.path.realpath(os.fsdecode(path))))
-        return self._trusted[device]
 
 
 def has_honest_times(path: Path) -> bool:

@@ -12,7 +12,7 @@ from ..media.sources import is_link, is_path, raw_pieces
 from ..requests import AnyRequest, images_of
 
 if TYPE_CHECKING:
-    from .digests import Digests, Key
+    from .digests import Key, KnownDigests
 
 QUICK = 64 * 1024  # bytes: hashing them takes 0.1 ms or less, as much as a hop to a thread
 
@@ -26,7 +26,7 @@ class Seen(NamedTuple):
     """What its file is known by."""
 
 
-async def identify_photos(request: AnyRequest, digests: "Digests | None" = None) -> tuple[str, ...]:
+async def identify_photos(request: AnyRequest, digests: "KnownDigests | None" = None) -> tuple[str, ...]:
     """Return what identifies each photo of a request: ``sha256:...``, or ``link:...`` with the whole link.
 
     Args:
@@ -55,7 +55,7 @@ def sha256_of(pieces: Iterator[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Digests") -> list[str]:
+async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "KnownDigests") -> list[str]:
     """Look up the digests that may be known, and read the photos whose are not."""
     keys = [each.key for each in seen if each.key]
     known = dict(zip(keys, await digests.find(keys), strict=True))
@@ -63,15 +63,15 @@ async def _complete(images: Sequence[Any], seen: Sequence[Seen], digests: "Diges
     return marks if all(marks) else await threads.run(_fill, images, marks, digests)
 
 
-def _fill(images: Sequence[Any], marks: Sequence[str], digests: "Digests") -> list[str]:
+def _fill(images: Sequence[Any], marks: Sequence[str], digests: "KnownDigests") -> list[str]:
     return [mark or _read(image, digests) for image, mark in zip(images, marks, strict=True)]
 
 
-def _look_at(images: Sequence[Any], digests: "Digests | None") -> list[Seen]:
+def _look_at(images: Sequence[Any], digests: "KnownDigests | None") -> list[Seen]:
     return [_look(image, digests) for image in images]
 
 
-def _look(image: Any, digests: "Digests | None") -> Seen:
+def _look(image: Any, digests: "KnownDigests | None") -> Seen:
     """Identify a photo, or say what its file is known by."""
     details = _stat(image)
     if details is None:
@@ -80,7 +80,7 @@ def _look(image: Any, digests: "Digests | None") -> Seen:
     return Seen("", key) if key else Seen(_identify_file(image, details) or identify_photo(image))
 
 
-def _read(image: Any, digests: "Digests") -> str:
+def _read(image: Any, digests: "KnownDigests") -> str:
     """Identify a file, and remember its digest if it stayed as it was while it was read."""
     before = _stat(image)
     if before is None:

@@ -174,6 +174,10 @@ class Store(Protocol):
         """End the run of a batch."""
         ...
 
+    async def was_sent(self, purchase: str) -> bool:
+        """Whether a purchase may have been bought already (`rules.may_be_bought`); takes nothing up."""
+        ...
+
     async def begin(self, wish: Wish) -> Begun:
         """Find or make the record of a wish, check the cap and write the intent, in one step (`rules.begin`)."""
         ...

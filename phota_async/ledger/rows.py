@@ -22,9 +22,9 @@ GET = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND copy = ?"  # noqa: 
 # Among equal purchases the one that was made for this very item comes first.
 FIND = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? AND run <> ? ORDER BY item = ? DESC, copy LIMIT 1"  # noqa: S608
 # The index of what is open is used by whoever says its condition word by word.
-FIND_JOB = f"""SELECT {_NAMES} FROM purchase
+FIND_JOBS = f"""SELECT {_NAMES} FROM purchase
     WHERE batch = ? AND state = 'submitted' AND state NOT IN ('done', 'failed')
-    AND item = ? AND operation = ? AND take = ? AND run <> ? LIMIT 1"""  # noqa: S608
+    AND item = ? AND operation = ? AND take = ? AND run <> ?"""  # noqa: S608
 LAST = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY copy DESC LIMIT 1"  # noqa: S608
 FIND_ALL = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY item = ? DESC, copy"  # noqa: S608
 AFTER = f"""SELECT {_NAMES} FROM purchase
@@ -49,11 +49,10 @@ def find(connection: sqlite3.Connection, purchase: str, *, run: int, item: str) 
     return None if row is None else _to_record(row)
 
 
-def find_job(connection: sqlite3.Connection, wish: Wish) -> Record | None:
-    """Return the record of an item's submitted job that this run has not taken up yet."""
+def find_jobs(connection: sqlite3.Connection, wish: Wish) -> list[Record]:
+    """Return the records of an item's submitted jobs that this run has not taken up yet."""
     place = (wish.batch, wish.item, wish.operation, wish.take, wish.run)
-    row = connection.execute(FIND_JOB, place).fetchone()
-    return None if row is None else _to_record(row)
+    return [_to_record(row) for row in connection.execute(FIND_JOBS, place)]
 
 
 def last(connection: sqlite3.Connection, purchase: str) -> Record | None:
@@ -62,7 +61,7 @@ def last(connection: sqlite3.Connection, purchase: str) -> Record | None:
     return None if row is None else _to_record(row)
 
 
-def find_all(connection: sqlite3.Connection, purchase: str, *, item: str) -> list[Record]:
+def find_all(connection: sqlite3.Connection, purchase: str, *, item: str = "") -> list[Record]:
     """Return all records of a purchase, in the order in which `find` gives them."""
     return [_to_record(row) for row in connection.execute(FIND_ALL, (purchase, item))]
 
@@ -70,6 +69,11 @@ def find_all(connection: sqlite3.Connection, purchase: str, *, item: str) -> lis
 def page(connection: sqlite3.Connection, batch: str | None, after: tuple[str, int], count: int) -> list[Record]:
     """Return the records behind a place, in the order of their ids."""
     return [_to_record(row) for row in connection.execute(AFTER, (*after, batch, batch, count))]
+
+
+def has_photos(connection: sqlite3.Connection) -> bool:
+    """Whether there is a table of photos' digests; older ledgers have none."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'photo'").fetchone() is not None
 
 
 def committed(connection: sqlite3.Connection) -> dict[str, int]:

@@ -48,6 +48,11 @@ def begin(record: Record | None, wish: Wish, *, copy: int = 1, committed: int = 
     return _intend(record, wish, is_new=is_new)
 
 
+def may_be_bought(record: Record) -> bool:
+    """Whether it was sent, and nobody said that nothing came of it."""
+    return record.state not in (State.PLANNED, State.FAILED)
+
+
 def is_fresh(record: Record, now: float, guard: float) -> bool:
     """Whether the service surely remembers a record's id, if it ever saw it."""
     if record.first_intent_at is None:

@@ -1,6 +1,8 @@
 """The ledger on this machine: SQLite, one process, one writer thread."""
 
+import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
@@ -40,16 +42,22 @@ class Ledger:
         self.path = to_path(path)
         self.clock = clock
         self._lock = OwnerLock(self.path)
+        self._turn = threading.Lock()  # of the two next ones: a thread opens it for somebody who may be cancelled
         self._writer: Writer | None = None
+        self._is_given_up = False
         self._committed: dict[str, int] = {}  # belongs, as the next one, to the writer's thread once that runs
         self._live: dict[tuple[str, int], Record] = {}  # what is under way, as it is stored: nobody else writes
         self._running: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        if self._writer is not None:
+        if self._writer is not None or self._is_given_up:
             raise LedgerError(f"{self.path}: expected to be entered once, got a second time")
-        self._writer = await threads.run(self._open)
-        self._digests = Digests(self._writer, self.clock)
+        try:
+            await threads.run(self._open)
+        except asyncio.CancelledError:
+            self._give_up()
+            raise
+        self._digests = Digests(self._get_writer(), self.clock)
         return self
 
     async def __aexit__(
@@ -59,7 +67,12 @@ class Ledger:
 
     async def aclose(self) -> None:
         """Write what is waiting, close the file and give the lock back. Safe to call again."""
-        self.close()
+        try:
+            if self._writer is not None:
+                self._writer.end()
+                await threads.run(self._writer.close)
+        finally:
+            self.close()  # who is cut short waits for it here: nobody shall find the lock held when this returns
 
     def close(self) -> None:
         """As `aclose`; blocks for as long as one commit takes."""
@@ -85,6 +98,12 @@ class Ledger:
     async def leave(self, batch: str) -> None:
         """End the run of a batch."""
         self._running.discard(batch)
+
+    async def was_sent(self, purchase: str) -> bool:
+        """Whether a purchase may have been bought already; takes nothing up."""
+        return await self._get_writer().run(
+            lambda connection: any(map(rules.may_be_bought, rows.find_all(connection, purchase)))
+        )
 
     async def begin(self, wish: Wish) -> Begun:
         """Find or make the record of a wish, check the cap and write the intent; durable when it returns."""
@@ -125,7 +144,7 @@ class Ledger:
     def __repr__(self) -> str:
         return f"<Ledger {self.path} {'closed' if self._writer is None else 'open'}>"
 
-    def _open(self) -> Writer:
+    def _open(self) -> None:
         self._lock.acquire()
         try:
             connection = connect(self.path)
@@ -135,7 +154,20 @@ class Ledger:
             if isinstance(error, sqlite3.Error):
                 raise LedgerError(f"{self.path} is damaged: {error}") from None
             raise
-        return Writer(connection, str(self.path))
+        writer = Writer(connection, str(self.path))
+        with self._turn:
+            if not self._is_given_up:
+                self._writer = writer
+                return
+        writer.close()
+        self._lock.release()
+
+    def _give_up(self) -> None:
+        """Close what a thread has opened, or let it do so itself: whoever wanted it was cancelled."""
+        with self._turn:
+            self._is_given_up = True
+        if self._writer is not None:
+            self.close()
 
     def _get_writer(self) -> Writer:
         if self._writer is None:
@@ -151,9 +183,10 @@ class Ledger:
         return begun
 
     def _take_up(self, connection: sqlite3.Connection, wish: Wish) -> Begun | None:
-        record = rows.find_job(connection, wish)
-        if record is None:
+        jobs = rows.find_jobs(connection, wish)
+        if not jobs:
             return None
+        record = jobs[0]
         begun = rules.begin(record, wish)
         self._put(connection, begun.record, record.committed)
         return begun

@@ -63,8 +63,8 @@ class Writer:
         value: T = await job.future
         return value
 
-    def close(self) -> None:
-        """Write what is waiting and close the file; blocks until that is done."""
+    def end(self) -> None:
+        """Take nothing more; what is waiting will be written, and the file closed."""
         if self._closed:
             return
         self._closed = True
@@ -72,6 +72,11 @@ class Writer:
             for loop in tuple(self._gathered):
                 self._hand_over(loop)
             self._queue.put(None)
+
+    def close(self) -> None:
+        """Do as `end`, and wait until that is done; blocks. Safe to call again."""
+        self.end()
+        if os.getpid() == self._pid:
             self._thread.join()
 
     def _gather(self, job: _Job) -> None:

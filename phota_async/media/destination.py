@@ -54,6 +54,7 @@ class Destination:
 
     async def publish(self, sink: FileSink, index: int, url: str | None = None) -> OutputImage:
         """Give a whole picture its name. It is paid for: a name that was taken meanwhile is numbered."""
+        await sink.flush(everything=True)  # what cannot be written must not pass for what cannot be finished
         if self.finish is not None:
             await self.finish(sink, index)
         exists: Exists = "number" if self.exists == "error" else self.exists

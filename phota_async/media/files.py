@@ -174,10 +174,19 @@ def storage_error(path: str | Path, error: OSError | ValueError) -> PhotaError:
 
 
 def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it, and make their names durable: a file is no safer than its directory."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # a file has its name: exists= would not change that
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+        directory.mkdir()
+    except FileExistsError:
+        if not directory.is_dir():  # a file has its name: exists= would not change that
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+        return
+    except FileNotFoundError:
+        if directory.parent == directory:  # a drive that is not there
+            raise
+        _make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+    _sync_directory(directory.parent)
 
 
 def _write_all(descriptor: int, pieces: Sequence[bytes]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .. import threads
+from ..errors import DownloadError
 from .files import Exists, PartFile
 from .formats import HEAD, file_name, sniff
 
@@ -135,6 +136,8 @@ class FileSink:
         """Give the whole file its final name, with the suffix of its bytes, and return it."""
         await self.flush(everything=True)
         assert self._part is not None  # noqa: S101 - flush made it
+        if self._part.size != self.size and not self._is_dropped:
+            raise DownloadError(str(self._directory / self.name), "a part of it could not be written")
         target = self._directory / file_name(self.name, sniff(self.head))
         return await threads.run(self._part.publish, target, exists)
 

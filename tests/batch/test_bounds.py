@@ -13,7 +13,7 @@ from support.peer import answer, by_path, hold, silence, until
 from support.pictures import PHOTO, image_answer, job_answer
 from support.stranger import Stranger
 
-from phota_async import Batch, BatchItem, GenerateRequest, InputError, Limiter
+from phota_async import Batch, BatchItem, EditRequest, GenerateRequest, InputError, Limiter
 from phota_async.config import Mode
 
 REQUEST = GenerateRequest(prompt="a sea")
@@ -187,6 +187,29 @@ async def test_an_asynchronous_iterator_that_waits_does_not_keep_the_batch(liste
         assert (await anext(outcomes)).status == "done"
 
     assert closed.is_set()
+
+
+async def test_a_refused_key_ends_a_batch_whose_next_item_may_never_come(listen: Listen, connect: Connect) -> None:
+    """What runs is finished; those who wait for the iterator do not wait any longer."""
+    paid, asked = asyncio.Event(), asyncio.Event()
+    peer = await listen(by_path({"/edit": hold(paid, answer(200, image_answer(PHOTO))), "/generate": answer(402)}))
+
+    async def queue() -> AsyncIterator[BatchItem]:
+        yield BatchItem("slow", EditRequest(images=(PHOTO,), prompt="brighter"))
+        await until(lambda: len(peer.posts) == 1)
+        yield BatchItem("refused", REQUEST)
+        asked.set()
+        await asyncio.Event().wait()
+
+    batch = Batch(connect(peer), queue(), max_concurrency=4, mode="sync", prepare=False)
+    async with asyncio.timeout(10), batch as outcomes:
+        refused = await anext(outcomes)
+        assert asked.is_set()
+        paid.set()
+        rest = [outcome async for outcome in outcomes]
+    assert (refused.key, refused.status) == ("refused", "failed")
+    assert [(each.key, each.status) for each in rest] == [("slow", "done")]
+    assert batch.statistics().stopped is refused.error
 
 
 async def test_a_batch_is_entered_once(connect: Connect) -> None:

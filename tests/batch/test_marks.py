@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from phota_async import Batch, BatchItem, DownloadError, GenerateRequest, ImageResult, InputError, PhotaClient
-from phota_async.batch import marks as marks_module
-from phota_async.batch.marks import Marks
+from phota_async import marks as marks_module
 from phota_async.batch.names import Leftovers, Places
+from phota_async.marks import Marks
 
 SEA = GenerateRequest(prompt="a sea")
 
@@ -57,7 +57,7 @@ def test_memory_stays_flat() -> None:
 
 def test_a_small_batch_needs_no_database() -> None:
     program = (
-        "import sys; from phota_async.batch.marks import Marks; marks = Marks(5)\n"
+        "import sys; from phota_async.marks import Marks; marks = Marks(5)\n"
         "for number in range(5): marks.add(bytes([number]))\n"
         "assert 'sqlite3' not in sys.modules; marks.add(b'x'); assert 'sqlite3' in sys.modules; marks.close()"
     )

@@ -394,6 +394,17 @@ async def test_an_original_that_is_not_there_any_more(
     assert record.getMessage() == "1.enhance-1.jpg: not all metadata could be put in (InputError)"
 
 
+async def test_variations_say_together_which_files_lack_something(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.sandbox.add_profile("anna")
+    monkeypatch.setattr(module, "merged", _breaks)
+    request = EnhanceRequest(image=studio.photo, profile_ids=("anna",), num_output_images=2)
+    outcome = await studio.run(request)
+    assert (outcome.status, len(outcome.paths)) == ("done", 2)
+    assert outcome.uncarried == outcome.paths
+
+
 async def test_an_original_that_changes_while_it_is_sent_as_it_is(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

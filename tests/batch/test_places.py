@@ -344,3 +344,21 @@ async def test_an_output_that_is_a_file(listen: Listen, connect: Connect, tmp_pa
     assert outcome.status == "failed"
     assert isinstance(outcome.error, InputError)
     assert peer.posts == []
+
+
+async def test_files_are_looked_for_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a ledger a dozen names are looked at before each item: on a share that takes its time."""
+    looked: list[bool] = []
+
+    def existing(target: Path) -> list[Path]:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        looked.append(True)
+        return [target]
+
+    monkeypatch.setattr("phota_async.batch.plain.existing", existing)
+    monkeypatch.setattr("phota_async.batch.planned.existing", existing)
+    for is_dry in (False, True):
+        found = await run(PhotaClient("k"), ["1"], tmp_path, dry_run=is_dry)
+        assert [each.status for each in found] == ["skipped"]
+    assert looked == [True, True]

@@ -229,7 +229,7 @@ async def test_each_variation_has_its_own_place_in_the_budget(listen: Listen, co
     peer = await listen(portrait(1, "anna"), portrait(2, "anna"), portrait(3, "anna"))
     budget = Budget(3, prices=PRICES)
 
-    first = (await run(connect(peer), [item()], output=tmp_path, budget=budget))["1.png"]
+    first = (await run(connect(peer), [item()], output=tmp_path, budget=budget, max_concurrency=1))["1.png"]
     assert (first.status, first.spent, len(first.paths), budget.left) == ("budget", Decimal(3), 2, Decimal(0))
     second = (await run(connect(peer), [item()], output=tmp_path, budget=Budget(2, prices=PRICES)))["1.png"]
 

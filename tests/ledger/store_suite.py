@@ -50,6 +50,32 @@ class StoreSuite:
         await store.change(begun.record, Done((FILE,), 120_000, counts))
         assert [record.counts async for record in store.records()] == [counts]
 
+    async def test_what_may_be_bought_is_told_without_taking_it_up(self, store: Store) -> None:
+        run = await enter(store)
+        assert not await store.was_sent("p")
+        record = (await begin(store, run)).record
+        assert await store.was_sent("p")
+        await store.change(record, Refused("402"))
+        assert not await store.was_sent("p")
+        record = (await begin(store, await enter(store))).record
+        for change in (Submitted("job-1"), Lost("404"), Done((FILE,), 1, {})):
+            record = await store.change(record, change)
+            assert await store.was_sent("p")
+        assert not await store.was_sent("q")
+        run = await enter(store)
+        assert await store.was_sent("p")
+        assert (await begin(store, run)).action == "done"
+
+    async def test_a_failed_job_is_not_bought_and_hides_no_equal_purchase(self, store: Store) -> None:
+        run = await enter(store)
+        records = [(await begin(store, run)).record for _ in range(2)]
+        for record in records:
+            await store.change(await store.change(record, Submitted("job-1")), JobFailed("500"))
+        assert not await store.was_sent("p")
+        run = await enter(store)
+        await store.change((await begin(store, run)).record, Submitted("job-2"))
+        assert await store.was_sent("p")
+
     async def test_a_submitted_job_is_polled_whatever_its_age(self, store: Store) -> None:
         begun = await begin(store, await enter(store))
         await store.change(begun.record, Submitted("job-1"))

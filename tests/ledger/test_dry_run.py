@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from support.library import Folder
 
 from phota_async import BatchItem, Budget, ConfigError, EnhanceRequest, GenerateRequest, LedgerError
 from phota_async.batch import Outcome
 from phota_async.batch.purchase import Purchase
-from phota_async.ledger import Ledger, schema
+from phota_async.ledger import Ledger, Wish, digests, photos, rows, schema
 from phota_async.ledger.view import LedgerView
+from phota_async.marks import Marks
 from phota_async.pricing import Price, PriceTable
 
 LOW, HIGH, ZERO = Decimal("0.12"), Decimal("0.15"), Decimal(0)
 NOTHING = (ZERO, ZERO)
+LATER = 1e10  # seconds: whatever was just written has settled by then
 CENTS = Price(Decimal("0.09"), Decimal("0.09"))
 TRUE = PriceTable(date="2026-11-21", images={"generate": CENTS, "enhance": Price(LOW, HIGH)}, training={})
 
@@ -184,6 +187,49 @@ async def test_estimates_end_where_the_budget_does(folder: Folder) -> None:
     items = [BatchItem("1", EnhanceRequest(image=folder.add("1.png"), profile_ids=("anna",)))]
     found = await foresee(folder, items=items, retry_missed=9, budget=Budget(usd="0.40"))
     assert found["1"].estimate == (LOW, Decimal("0.40"))
+
+
+async def test_photos_whose_digests_are_known_are_not_read_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run over a large library that is finished looks at its files and reads none of them."""
+    monkeypatch.setattr(digests, "has_honest_times", lambda _: True)  # whatever the tests' disk is
+    for number in range(2):
+        Image.effect_noise((300, 300), 50 + number).save(folder.photos / f"{number}.png")
+    ledger = Ledger(folder.ledger, clock=lambda: LATER)
+    async with ledger:
+        await folder.run(ledger=ledger)
+    reads: list[Any] = []
+
+    def noted(path: Any, details: Any) -> Any:
+        reads.append(path)
+        return identify_file(path, details)
+
+    identify_file = photos._identify_file
+    monkeypatch.setattr(photos, "_identify_file", noted)
+    assert set(statuses(await foresee(folder, ledger=ledger)).values()) == {"skipped"}
+    assert reads == []
+    Image.effect_noise((300, 300), 70).save(folder.photos / "1.png")
+    Image.effect_noise((300, 300), 80).save(folder.photos / "2.png")
+    assert list(statuses(await foresee(folder, ledger=ledger)).values()) == ["skipped", "planned", "planned"]
+    assert sorted(path.name for path in reads) == ["1.png", "2.png"]
+
+
+async def test_a_job_whose_photo_is_gone_will_be_fetched(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [BatchItem(f"{number}.png", EnhanceRequest(image=folder.add(f"{number}.png"))) for number in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(Purchase, "finish", _dies)
+        with pytest.raises(BaseExceptionGroup):
+            await folder.run(items=items[:1])
+    for item in items:
+        (folder.photos / item.key).unlink()
+    found = await foresee(folder, items=items)
+    real = await folder.run(items=items)
+    assert statuses(found) == {"0.png": "planned", "1.png": "failed"}
+    assert statuses(real) == {"0.png": "done", "1.png": "failed"}
+    assert (found["0.png"].estimate, found["0.png"].paths) == (NOTHING, real["0.png"].paths)
+    assert str(found["1.png"].error) == str(real["1.png"].error)
+    assert folder.bought == 1
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -358,6 +404,22 @@ async def test_a_ledger_that_is_damaged_stops_the_dry_run(folder: Folder) -> Non
     assert isinstance(folder.batch.statistics().stopped, LedgerError)
 
 
+async def test_a_view_of_much_takes_little_memory(tmp_path: Path) -> None:
+    """What was taken up is remembered on the disk once it is much, and each of equal purchases given once."""
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        run = await ledger.enter("")
+        for number in range(6):
+            await ledger.begin(Wish(purchase=f"p{number // 2}", run=run))
+    view = LedgerView(tmp_path / "ledger.sqlite")
+    view._taken = Marks(in_memory=2)
+    await view.open()
+    found = [(await view.look(Wish(purchase=f"p{number % 3}"))).record for number in range(9)]
+    assert [record.copy for record in found] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert repr(view._taken) == "<Marks 2 in memory, more on disk>"
+    view.close()
+    assert repr(view._taken) == "<Marks 0 in memory>"
+
+
 async def test_a_store_of_somebody_elses_making_cannot_be_looked_into(folder: Folder) -> None:
     class Store:
         begin = None
@@ -371,4 +433,6 @@ async def test_what_a_view_shows(tmp_path: Path) -> None:
     await view.open()
     assert await view.committed("") == 0
     view.close()
+    with pytest.raises(LedgerError, match="is closed"):
+        await view.run(rows.committed)
     assert repr(view) == f"<LedgerView {tmp_path / 'no.sqlite'} closed>"

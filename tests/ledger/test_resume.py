@@ -17,13 +17,14 @@ from phota_async import (
     BatchItem,
     Budget,
     ConfigError,
+    DownloadError,
     EnhanceRequest,
     GenerateRequest,
     InputError,
     LedgerError,
     PhotaClient,
 )
-from phota_async.batch.held import HeldSink
+from phota_async.batch.held import HeldDestination, HeldSink
 from phota_async.batch.purchase import Purchase
 from phota_async.config import Mode
 from phota_async.ledger import Ledger, State
@@ -419,6 +420,48 @@ async def test_pictures_are_whole_and_their_digests_true_written_in_one_step_or_
     assert [(file.size, file.sha256) for file in record.files] == [(len(content), sha256(content).hexdigest())]
     assert outcome.result.images[0].sha256 == sha256(content).hexdigest()
     assert folder.files == ["1.enhance-1.jpg"]
+
+
+async def test_no_unfinished_file_stays_when_one_of_several_pictures_cannot_be_held(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.add("1.png")
+    items = [BatchItem("1.png", EnhanceRequest(image=path, num_output_images=2))]
+    real, held = HeldDestination.publish, list[HeldSink]()
+
+    async def second_fails(destination: HeldDestination, sink: Any, index: int, url: str | None = None) -> Any:
+        if held:
+            raise DownloadError("1.enhance-2.jpg", "Input/output error")
+        held.append(sink)
+        return await real(destination, sink, index, url)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HeldDestination, "publish", second_fails)
+        outcome = (await folder.run(items=items, mode="sync"))["1.png"]
+    assert outcome.status == "unknown"
+    assert len(held) == 1
+    assert folder.files == []
+
+
+async def test_a_vanished_job_whose_photo_is_gone_too_may_have_been_charged(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.add("1.png")
+    folder.sandbox.fail("GET /jobs/{job_id}", status=404, times=2)
+    real = Purchase._submit_again
+
+    async def gone(purchase: Purchase, vanished: Any) -> None:
+        path.unlink()
+        await real(purchase, vanished)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Purchase, "_submit_again", gone)
+        outcome = (await folder.run())["1.png"]
+    assert isinstance(outcome.error, InputError)
+    assert (outcome.status, outcome.error.charged, outcome.spent) == ("failed", "unknown", None)
+    folder.add("1.png")
+    assert (await folder.run())["1.png"].status == "done"
+    assert folder.bought == 1
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -108,7 +108,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
 
 def test_an_items_job_is_found_without_reading_everything(tmp_path: Path) -> None:
     connection = connect(tmp_path / "ledger.sqlite")
-    plan = connection.execute(f"EXPLAIN QUERY PLAN {rows.FIND_JOB}", ("", "1.jpg", "edit", 1, 2)).fetchall()
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {rows.FIND_JOBS}", ("", "1.jpg", "edit", 1, 2)).fetchall()
     connection.close()
     assert "USING INDEX open_purchase (batch=? AND item=?)" in plan[0][-1]
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.steps import SteppingLoop, end_threads, every_step
 
 from phota_async import LedgerError
-from phota_async.ledger import Done, Ledger, Record, State, Submitted
+from phota_async.ledger import Done, Ledger, Record, State, Submitted, schema
+from phota_async.ledger.lock import OwnerLock
 from phota_async.ledger.writer import Writer
 
 from .store_suite import FILE, StoreSuite, begin, enter
@@ -88,6 +90,66 @@ async def test_it_says_so_when_it_is_not_open(tmp_path: Path) -> None:
     await ledger.aclose()
     with pytest.raises(LedgerError, match="closed"):
         await ledger.enter("")
+
+
+def test_cut_off_at_any_step_it_keeps_no_lock(tmp_path: Path) -> None:
+    """A thread opens and closes it, whoever is cancelled meanwhile; the next one finds it free."""
+    path, cuts = tmp_path / "ledger.sqlite", 0
+
+    async def flow(loop: SteppingLoop) -> None:
+        await loop.cut(_opened_and_closed(path))
+
+    for loop in every_step(flow):
+        cuts += loop.was_cut
+        lock = OwnerLock(path)
+        lock.acquire()
+        lock.release()
+    assert cuts > 3
+
+
+async def _opened_and_closed(path: Path) -> None:
+    async with Ledger(path) as ledger:
+        await ledger.enter("")
+
+
+async def test_given_up_it_is_not_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path) -> sqlite3.Connection:
+        opening.set()
+        go_on.wait(5)
+        return schema.connect(path)
+
+    monkeypatch.setattr("phota_async.ledger.store.connect", slow)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    task = asyncio.create_task(ledger.__aenter__())
+    await asyncio.to_thread(opening.wait)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    with pytest.raises(LedgerError, match="once"):
+        await ledger.__aenter__()
+    go_on.set()
+    end_threads()
+    async with Ledger(tmp_path / "ledger.sqlite") as other:
+        assert await other.enter("") == 1
+
+
+async def test_closing_holds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is slow to write the last of it does not keep the event loop waiting."""
+    go_on, real = threading.Event(), Writer._commit
+
+    def slow(writer: Writer, group: list[Any]) -> None:
+        go_on.wait(5)
+        real(writer, group)
+
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        monkeypatch.setattr(Writer, "_commit", slow)
+        entering, closing = asyncio.create_task(ledger.enter("")), asyncio.create_task(ledger.aclose())
+        await asyncio.wait([entering, closing], timeout=0.01)
+        assert not closing.done()
+        go_on.set()
+        await closing
+        assert await entering == 1
 
 
 async def test_a_failed_commit_ends_it(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

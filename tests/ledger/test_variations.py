@@ -113,9 +113,98 @@ async def test_a_budget_that_ends_between_variations_is_taken_up_by_the_next_run
     assert folder.bought == 3
 
 
-async def test_one_request_is_another_purchase(folder: Folder) -> None:
-    first = await run(folder, 2, one_request=True)
-    again = await run(folder, 2, one_request=True)
-    assert (first.status, again.status, again.paths) == ("done", "skipped", first.paths)
-    assert [record.take for record in await folder.records()] == [1]
+# What was sent in one request before
+
+
+async def test_what_was_bought_in_one_request_is_kept_as_that(folder: Folder) -> None:
+    first = await run(folder, 3, one_request=True)
+    foreseen = await run(folder, 3, dry_run=True)
+    again = await run(folder, 3)
+    assert (first.status, again.status, foreseen.status) == ("done", "skipped", "skipped")
+    assert again.paths == foreseen.paths == first.paths
+    assert (again.spent, foreseen.estimate, again.missing) == (0, (0, 0), ())
+    assert again.result is not None
+    assert [image.path for image in again.result.images] == list(first.paths)
+    assert [len(each.paths) for each in again.variations] == [3, 0, 0]
+    assert (folder.sandbox.posts(), len(await folder.records())) == (1, 1)
+
+
+async def test_a_job_of_several_pictures_is_fetched_as_that(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Purchase, "finish", _dies)
+        with pytest.raises(BaseExceptionGroup):
+            await run(folder, 3, one_request=True)
+    foreseen = await run(folder, 3, dry_run=True)
+    outcome = await run(folder, 3)
+    assert (foreseen.status, foreseen.estimate) == ("planned", (0, 0))
+    assert [path.name for path in outcome.paths] == [f"1.enhance-{number}.jpg" for number in (1, 2, 3)]
+    assert (outcome.status, outcome.paths) == ("done", foreseen.paths)
     assert folder.sandbox.posts() == 1
+
+
+async def _dies(_: Purchase) -> Any:
+    raise RuntimeError("the process dies here")
+
+
+async def test_what_may_have_been_bought_in_one_request_is_not_bought_in_parts(folder: Folder) -> None:
+    folder.sandbox.fail("POST /enhance", reset="after")
+    await run(folder, 3, one_request=True, mode="sync")
+    foreseen = await run(folder, 3, dry_run=True)
+    outcome = await run(folder, 3)
+    assert (foreseen.status, outcome.status) == ("unknown", "unknown")
+    assert folder.sandbox.posts() == 1
+    foreseen = await run(folder, 3, dry_run=True, resend_unknown=True)
+    anew = await run(folder, 3, resend_unknown=True)
+    assert (anew.status, len(anew.paths), foreseen.estimate) == ("done", 3, (Decimal("0.36"), Decimal("0.45")))
+    assert folder.sandbox.posts() == 2
+
+
+@pytest.mark.parametrize("how", ["refused", "failed", "too dear"])
+async def test_what_came_to_nothing_in_one_request_is_bought_in_parts(folder: Folder, how: str) -> None:
+    if how == "refused":
+        folder.sandbox.fail("POST /enhance", status=400)
+    if how == "failed":
+        folder.sandbox.fail_jobs()
+    budget = Budget(usd="0.15") if how == "too dear" else None
+    assert (await run(folder, 3, one_request=True, budget=budget)).status in ("failed", "budget")
+    outcome = await run(folder, 3)
+    assert (outcome.status, len(outcome.paths)) == ("done", 3)
+    assert folder.bought == 3
+    assert (await run(folder, 3)).status == "skipped"
+
+
+async def test_one_of_equal_requests_that_came_to_nothing_hides_no_other(folder: Folder) -> None:
+    """The ledger has a record for each of equal items."""
+    [item] = items(folder, 2)
+    twins = [item, BatchItem("2.png", item.request)]
+    folder.sandbox.fail("POST /enhance", status=None)
+    folder.sandbox.fail("POST /enhance", status=400)
+    await folder.run(items=twins, one_request=True, max_concurrency=1)
+    again = await folder.run(items=twins)
+    assert [again[item.key].status for item in twins] == ["skipped", "done"]
+    assert folder.sandbox.posts() == 3
+
+
+async def test_a_later_run_asks_again_for_all_of_what_was_one_request(folder: Folder) -> None:
+    folder.sandbox.miss_identity("anna")
+    first = await run(folder, 2, one_request=True)
+    again = await run(folder, 2, retry_missed=1)
+    assert (first.missing, again.missing, again.status) == (("anna",), (), "done")
+    assert [path.name for path in again.paths] == [f"1.enhance-{number}.jpg" for number in ("1", "2", "3", "3-2")]
+    assert (await run(folder, 2, retry_missed=1)).paths == again.paths
+    assert folder.sandbox.posts() == 2
+
+
+async def test_variations_are_not_known_as_one_request(folder: Folder) -> None:
+    await run(folder, 2)
+    again = await run(folder, 2, one_request=True)
+    assert again.status == "done"
+    assert folder.sandbox.posts() == 3
+
+
+async def test_what_a_later_take_may_have_cost_is_not_known(folder: Folder) -> None:
+    folder.sandbox.miss_identity("anna")
+    folder.sandbox.fail("POST /enhance", status=None)
+    folder.sandbox.fail("POST /enhance", reset="after", times=5)
+    outcome = await run(folder, 1, retry_missed=1)
+    assert (outcome.status, outcome.spent, outcome.missing) == ("done", None, ("anna",))

@@ -15,6 +15,7 @@ from support.folders import names
 from support.pictures import PHOTO, picture
 
 from phota_async import DownloadError, InputError
+from phota_async.media import files
 from phota_async.media.files import MAX_PIECES, Exists, PartFile, check_exists, check_name, write_file
 from phota_async.media.formats import file_name
 
@@ -430,3 +431,14 @@ def test_numbers_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         write_file(tmp_path / "a.jpg", PIECES, "number")
 
     assert names(tmp_path) == ["a-2.jpg", "a.jpg"]
+
+
+def test_new_directories_are_made_durable_from_the_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their names are lost with the power otherwise, and all that lies below with them."""
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "_sync_directory", synced.append)
+    (tmp_path / "old").mkdir()
+    folder = tmp_path / "old" / "new" / "newer"
+    for name in ("a", "b"):
+        write_file(folder / name, [b"x"], "error")
+    assert synced == [tmp_path / "old", tmp_path / "old" / "new", folder, folder]

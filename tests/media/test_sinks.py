@@ -15,6 +15,7 @@ from support.steps import end_threads
 
 from phota_async import DownloadError, InputError
 from phota_async.media import files
+from phota_async.media.destination import Destination
 from phota_async.media.sinks import BATCH, FileSink, HashingFileSink, MemorySink, first_bytes
 
 SINKS = pytest.mark.parametrize("kind", [FileSink, HashingFileSink])
@@ -173,6 +174,48 @@ async def test_a_rework_that_fails_leaves_the_picture(
     assert (sink.size, sink.head) == (len(PHOTO), PHOTO[:32])
     await sink.publish("error")
     assert tree(tmp_path) == {"a.jpg": PHOTO}
+
+
+@SINKS
+async def test_what_could_not_be_written_once_is_never_published(
+    tmp_path: Path, kind: type[FileSink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on after an error all the same gets another one, and no half picture."""
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_write_all", _half)
+        sink = kind(tmp_path, "a")
+        sink.write(PHOTO)
+        with pytest.raises(DownloadError, match="full"):
+            await sink.flush(everything=True)
+    with pytest.raises(DownloadError, match="could not be written"):
+        await sink.publish("error")
+    sink.discard()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+async def test_a_picture_that_cannot_be_written_is_not_finished(
+    tmp_path: Path, hashed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished: list[int] = []
+
+    async def finish(_: FileSink, index: int) -> None:
+        finished.append(index)
+
+    destination = Destination(tmp_path, "a", "error", hashed=hashed, finish=finish)
+    sink = destination.sink(0)
+    sink.write(PHOTO)
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_write_all", _half)
+        with pytest.raises(DownloadError, match="full"):
+            await destination.publish(sink, 0)
+    sink.discard()
+    assert (finished, names(tmp_path)) == ([], [])
+
+
+def _half(descriptor: int, pieces: Any) -> None:
+    os.write(descriptor, b"".join(pieces)[:20])
+    raise OSError(errno.ENOSPC, "full")
 
 
 @SINKS

@@ -69,15 +69,17 @@ def keep(sandbox: Sandbox, jobs: list[Job]) -> None:
 
 
 def account(sandbox: Sandbox, jobs: list[Job]) -> list[Sold]:
-    return [
-        Sold(
-            prompt=job.order.prompt.partition(" [[")[0],
-            client_request_id=job.order.client_request_id or "",
-            refunded=job.error is not None,
-            sha256=[_digest(picture, job.order.prompt.partition(" [[")[0]) for picture in _pictures(sandbox, job)],
-        )
-        for job in jobs
-    ]
+    return [_sold(sandbox, job) for job in jobs]
+
+
+def _sold(sandbox: Sandbox, job: Job) -> Sold:
+    prompt, _, _ = job.order.prompt.partition(" [[")  # who is named belongs to no item's words
+    return Sold(
+        prompt=prompt,
+        client_request_id=job.order.client_request_id or "",
+        refunded=job.error is not None,
+        sha256=[_digest(picture, prompt) for picture in _pictures(sandbox, job)],
+    )
 
 
 def _pictures(sandbox: Sandbox, job: Job) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..errors import DownloadError
+from .errors import DownloadError
 
 if TYPE_CHECKING:
     import sqlite3

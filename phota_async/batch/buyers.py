@@ -1,0 +1,52 @@
+"""Who carries the parts of a batch out: with a ledger or without, for money or as a dry run."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from ..results import StrPath
+from .items import Outcome
+from .options import Options
+from .parts import Part
+from .plain import PlainBuyer
+
+if TYPE_CHECKING:
+    from ..ledger.records import Store
+
+
+class Buyer(Protocol):
+    """What the workers hand their parts to."""
+
+    async def open(self) -> None:
+        """Begin."""
+        ...
+
+    async def carry_out(self, part: Part) -> Outcome:
+        """Finish one part; errors are raised."""
+        ...
+
+    async def aclose(self) -> None:
+        """End; what is under way comes to its end."""
+        ...
+
+
+def buyer_of(
+    options: Options,
+    ledger: "StrPath | Store | bool | None",
+    *,
+    name: str,
+    resend_unknown: bool,
+    dry_run: bool,
+) -> Buyer:
+    """Return a buyer; the arguments are those of `Batch`. SQLite is imported only where it is used."""
+    if ledger is None or ledger is False:
+        if not dry_run:
+            return PlainBuyer(options)
+        from .planned import PlainPlanner  # noqa: PLC0415
+
+        return PlainPlanner(options)
+    if dry_run:
+        from .planned import LedgerPlanner  # noqa: PLC0415
+
+        return LedgerPlanner(options, ledger, name=name, resend_unknown=resend_unknown)
+    from .accounted import LedgerBuyer  # noqa: PLC0415
+
+    return LedgerBuyer(options, ledger, name=name, resend_unknown=resend_unknown)
