@@ -6,7 +6,8 @@ targets only, and found out about:
 * What it does not tell of is looked at singly.
 * A status that means the end is not taken from it: one single call confirms it. An end cannot be taken back, since
   nobody looks again; the single call is the documented one, and it brings the reason of an ERROR, which the listing
-  does not. It costs one call in a target's life.
+  does not. It costs one call in a target's life. However many end together, these calls come within what is left of
+  the interval, as fast as the few at once allow.
 * Shortly before each third listing one target is looked at singly. Where the listing, which is younger, is behind
   the single call, it is left alone for a good while, longer each time.
 """
@@ -30,6 +31,7 @@ logger = logging.getLogger("phota_async")
 LEAST = 8  # targets below which single calls cost less
 WORTH = 10  # entries of a listing that cost as much as one single call
 EARLIEST, LATEST = 0.9, 0.95  # shares of an interval after which a listing comes: it leaves time to confirm
+CONFIRM = 0.03  # share of an interval in which the calls begin that confirm ends
 VERIFY_EVERY = 3  # listings
 LEAD, MOST_LEAD = 0.05, 1.0  # share of an interval, and seconds, by which a single call comes before its listing
 RETRY = 2.0  # seconds until a listing that failed is asked for once more, at most a tenth of the interval
@@ -41,11 +43,11 @@ class Listing(Item):
 
     __slots__ = ("_ends", "_entries", "_floor", "_group", "_lister", "_probe", "_trust", "interval", "tick")
 
-    def __init__(self, group: Group, lister: Lister[Any]) -> None:
+    def __init__(self, group: Group, lister: Lister[Any], trust: Trust) -> None:
         super().__init__()
         self._group = group
         self._lister = lister
-        self._trust = Trust()
+        self._trust = trust
         self._entries = 0  # of the last listing
         self._floor = 0.0  # the service, or a failure, asked for none before
         self._ends: set[str] = set()  # said to be done, and about to be confirmed
@@ -85,10 +87,8 @@ class Listing(Item):
                 self._give_up("it tells of an end that is none")
 
     def stop(self) -> None:
-        """Ask for nothing any more, since nobody waits; what it is worth stays known."""
+        """Ask for nothing any more, since nobody waits."""
         self._group.poller.schedule.drop(self)
-        self._probe, self.interval = None, 0.0
-        self._ends.clear()
 
     # Its turn
 
@@ -134,7 +134,7 @@ class Listing(Item):
             else:
                 self._tell(target, seen)
         self._ends = {target.key for target in ends}
-        self._look_singly(ends)
+        self._look_singly(ends, CONFIRM)
         self._look_singly([each for each in missing if each.place is Place.LISTED])
         return known
 
@@ -193,10 +193,12 @@ class Listing(Item):
         self._ends.clear()
         self._look_singly(self._listed())
 
-    def _look_singly(self, targets: Iterable[Target[Any]]) -> None:
+    def _look_singly(self, targets: Iterable[Target[Any]], share: float = 1.0) -> None:
+        """Give each a turn within a share of its interval; whoever has an earlier one keeps it."""
         for place, target in enumerate(targets, 1):
-            wait = scattered(place, target.interval())
-            self._group.poller.put(target, max(self._now() + wait, target.floor), Place.WAITING)
+            due = max(self._now() + scattered(place, target.interval() * share), target.floor)
+            if not target.turn or due < target.due:
+                self._group.poller.put(target, due, Place.WAITING)
 
     # What it is worth
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..errors import AuthenticationError, ConfigError, InsufficientCreditsError, NotFoundError, PhotaError
 from ..retry import fault_of
@@ -11,6 +12,7 @@ from .listing import Listing
 from .pace import Pace, scattered
 from .schedule import Schedule
 from .targets import Follower, Group, Listener, Place, Subject, Target
+from .trust import Trust
 from .words import tell_unknown, word_of
 
 NOT_FOUND_LOOKS = 2  # a 404 is believed when it is confirmed: a new id may take a moment to be known
@@ -27,13 +29,16 @@ class Poller:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.schedule = Schedule()
-        self._groups: dict[Subject[Any], Group] = {}
+        self._groups: dict[Subject[Any], Group] = {}  # of what somebody waits for
+        self._trusts: WeakKeyDictionary[Subject[Any], Trust] = WeakKeyDictionary()
         self._parked: set[Target[Any]] = set()
 
     # For those who wait
 
-    def join(self, subject: Subject[Any], keys: Iterable[str], listener: Listener, pace: Pace) -> None:
+    def join(self, subject: Subject[Any], keys: Sequence[str], listener: Listener, pace: Pace) -> None:
         """Follow some ids. Those that are new are looked at at once; of many the rest by and by."""
+        if not keys:
+            return
         group = self._group(subject)
         for key in keys:
             target = group.targets.get(key)
@@ -49,7 +54,8 @@ class Poller:
 
     async def leave(self, subject: Subject[Any], keys: Iterable[str], listener: Listener) -> None:
         """Follow some ids no more, and wait until looks that nobody needs have ended."""
-        targets = self._group(subject).targets
+        group = self._groups.get(subject)
+        targets = group.targets if group else {}
         for target in [targets[key] for key in keys if key in targets]:
             target.followers = tuple(each for each in target.followers if each.listener is not listener)
             if not target.followers:
@@ -198,7 +204,7 @@ class Poller:
             self.put(target, due, Place.WAITING)  # listings are too rare for it
 
     def _remove(self, target: Target[Any]) -> None:
-        """Forget a target, and with the last of them everything."""
+        """Forget a target, and with the last of them everything but what the listing is worth."""
         group = target.group
         group.move(target, Place.GONE)
         del group.targets[target.key]
@@ -206,17 +212,18 @@ class Poller:
         self.schedule.drop(target)
         if group.targets:
             return
-        group.targets = {}  # an emptied dictionary would keep its size
+        del self._groups[group.subject]  # each end user's scope is a subject of its own
         if group.listing is not None:
             group.listing.stop()
-        if not any(each.targets for each in self._groups.values()):
+        if not self._groups:
             self.schedule.clear()
 
     def _group(self, subject: Subject[Any]) -> Group:
         group = self._groups.get(subject)
         if group is None:
             group = self._groups[subject] = Group(self, subject)
-            group.listing = Listing(group, subject.lister) if subject.lister else None
+            if subject.lister is not None:
+                group.listing = Listing(group, subject.lister, self._trusts.setdefault(subject, Trust()))
         return group
 
 

@@ -42,7 +42,7 @@ class Lister(msgspec.Struct, Generic[V], frozen=True, eq=False):
     """How far it has come, to find out which of two looks is older; ``None`` where the word is not known."""
 
 
-class Subject(msgspec.Struct, Generic[V], frozen=True, eq=False):
+class Subject(msgspec.Struct, Generic[V], frozen=True, eq=False, weakref=True):
     """A kind of things to watch."""
 
     look: Look[V]
