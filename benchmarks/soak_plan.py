@@ -108,7 +108,7 @@ class Plan:
 
     def _waves(self, size: int, tag: str | None) -> list[Wave]:
         """Return what one task follows: wave after wave."""
-        waves, begin = list[Wave](), 0.0
+        waves, begin = list[Wave](), self._randomness.uniform(0.0, self.interval)
         while begin + TRAINING[1] * self.seconds < LAST_END * self.seconds or not waves:
             lives = tuple(self._training() for _ in range(size))
             waves.append(Wave(begin, tag, lives))

@@ -9,7 +9,7 @@ from .soak_service import QUARTERS, Account
 from .soak_users import Learnt
 
 MOST = 8.0  # MB that memory may grow after the first quarter
-SLACK = 1.0  # seconds beyond what is promised, for a busy machine
+SLACK = 0.25  # of an interval beyond what is promised, for a busy machine
 AT_ONCE = 1.0  # seconds until a job is known whose callback has come
 KINDS = ("listings", "profiles", "jobs", "submissions", "secrets")
 MB = 2**20
@@ -115,8 +115,8 @@ def _learnt(run: Run) -> Iterator[Check]:
 
 def _in_time(run: Run) -> Iterator[Check]:
     delays, plan = longest_delays(run), run.plan
-    down = plan.outage.end - plan.outage.begin
-    limits = Delays(plan.interval + SLACK, AT_ONCE, down + 2 * plan.interval + SLACK)
+    late, down = (1 + SLACK) * plan.interval, plan.outage.end - plan.outage.begin
+    limits = Delays(late, AT_ONCE, late + down + plan.interval)
     names = ("learnt", "learnt with a callback", "learnt around the outage")
     for name, delay, limit in zip(names, delays, limits, strict=True):
         yield Check(delay <= limit, f"{name} after {delay:.2f} s at the latest, at most {limit:g}")

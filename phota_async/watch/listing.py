@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import PhotaError
 from ..retry import fault_of
 from .pace import scattered
-from .schedule import Item
+from .schedule import FIRST_OF_ALL, Item
 from .targets import Group, Lister, Place, Target
 from .trust import Trust
 from .words import word_of
@@ -35,7 +35,6 @@ CONFIRM = 0.03  # share of an interval in which the calls begin that confirm end
 VERIFY_EVERY = 3  # listings
 LEAD, MOST_LEAD = 0.05, 1.0  # share of an interval, and seconds, by which a single call comes before its listing
 RETRY = 2.0  # seconds until a listing that failed is asked for once more, at most a tenth of the interval
-FIRST_OF_ALL = 0.0  # a moment before every other turn
 
 
 class Listing(Item):

@@ -10,7 +10,7 @@ from ..errors import AuthenticationError, ConfigError, InsufficientCreditsError,
 from ..retry import fault_of
 from .listing import Listing
 from .pace import Pace, scattered
-from .schedule import Schedule
+from .schedule import FIRST_OF_ALL, Schedule
 from .targets import Follower, Group, Listener, Place, Subject, Target
 from .trust import Trust
 from .words import tell_unknown, word_of
@@ -63,7 +63,7 @@ class Poller:
         await self.schedule.ended()
 
     def nudge(self, subject: Subject[Any], key: str) -> bool:
-        """Look at an id now, once; says whether anybody waits for it."""
+        """Look at an id now, once, before all whose turn it is; says whether anybody waits for it."""
         group = self._groups.get(subject)
         target = group.targets.get(key) if group else None
         if target is None:
@@ -71,7 +71,7 @@ class Poller:
         if target.place is Place.LOOKING:
             target.again = True  # what is under way may have been answered before it happened
         else:
-            self.put(target, self.loop.time(), Place.NEW if target.place is Place.NEW else Place.WAITING)
+            self.put(target, FIRST_OF_ALL, Place.NEW if target.place is Place.NEW else Place.WAITING)
         return True
 
     def resume(self, listener: Listener) -> None:
@@ -171,7 +171,7 @@ class Poller:
         target.floor = now + asked if asked else 0.0
         due = max(now + min(each.pace(target.looks - each.since) for each in target.followers), target.floor)
         if target.again:
-            target.again, due = False, now
+            target.again, due = False, FIRST_OF_ALL
         if listing is not None and listing.takes(target, due):
             target.group.move(target, Place.LISTED)
             due = listing.due
