@@ -193,11 +193,10 @@ class Listing(Item):
         self._look_singly(self._listed())
 
     def _look_singly(self, targets: Iterable[Target[Any]], share: float = 1.0) -> None:
-        """Give each a turn within a share of its interval; whoever has an earlier one keeps it."""
+        """Give each a turn within a share of its interval."""
         for place, target in enumerate(targets, 1):
-            due = max(self._now() + scattered(place, target.interval() * share), target.floor)
-            if not target.turn or due < target.due:
-                self._group.poller.put(target, due, Place.WAITING)
+            wait = scattered(place, target.interval() * share)
+            self._group.poller.put(target, max(self._now() + wait, target.floor), Place.WAITING)
 
     # What it is worth
 
