@@ -85,6 +85,24 @@ async def test_a_watch_is_woken_too(service: FakeService) -> None:
 
 
 @virtual_time
+async def test_whoever_waits_through_a_scope_is_woken_too(service: FakeService) -> None:
+    """A job's callback does not say whose it is; the job is asked for once, however many views wait for it."""
+    service.answer("GET", "/profiles/ids?tag=user-a", {"profiles": []})
+    service.answer("GET", "/jobs/j1", {"status": "running"}, times=1)
+    service.answer("GET", "/jobs/j1", DONE)
+    async with client_with() as client:
+        user = await client.for_user("user-a")
+        start = now()
+        waits = [asyncio.create_task(each.jobs.wait("j1", interval=1000)) for each in (user, client, user)]
+        await asyncio.sleep(100)
+        await client.webhooks.deliver(BODY, sign_callback(BODY, SECRET))
+        results = await asyncio.gather(*waits)
+        assert now() - start == near(100)
+    assert [result.job_id for result in results] == ["j1"] * 3
+    assert looks(service) == 2
+
+
+@virtual_time
 async def test_a_job_that_nobody_waits_for_is_not_asked_for(service: FakeService) -> None:
     async with client_with() as client:
         event = await client.webhooks.deliver(BODY, sign_callback(BODY, SECRET))

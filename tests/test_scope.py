@@ -5,6 +5,7 @@ import copy
 import gc
 import logging
 import pickle
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +34,7 @@ from phota_async import (
 from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
 from phota_async.scope import UserScope
+from phota_async.watch.listing import LEAST
 
 __all__ = ["connect", "listen"]
 PHOTO = (Path(__file__).parent.parent / "phota_async/demo/photos/cat.jpg").read_bytes()
@@ -183,6 +185,37 @@ async def test_own_profiles_can_be_looked_at_and_deleted(user: UserScope, sandbo
     assert list(user.profile_ids) == ["anton"]
     with pytest.raises(ScopeError):
         await user.profiles.status("anna")
+
+
+async def test_many_profiles_are_listed_by_their_own_tag_only(
+    client: PhotaClient, user: UserScope, sandbox: Sandbox
+) -> None:
+    own = [sandbox.add_profile(f"own-{number}", tag="user-a", status="IN_PROGRESS") for number in range(LEAST)]
+    for number in range(LEAST):
+        sandbox.add_profile(f"other-{number}", tag="user-b", status="IN_PROGRESS")
+    await user.refresh()
+    sandbox.requests.clear()
+    async with user.profiles.watch(own, interval=0.05) as changes:
+        first = [(await anext(changes)).profile_id for _ in own]
+        assert [each.mark for each in sandbox.requests] == ["GET /profiles/ids"]  # one listing told of all
+        for profile_id in own:
+            sandbox.set_profile(profile_id, status="READY")
+        ended = {change.profile_id async for change in changes if change.status == "READY"}
+    assert sorted(first) == sorted(ended) == own
+    listings = [each.query for each in sandbox.requests if each.route == "/profiles/ids"]
+    assert listings == [{"tag": "user-a"}] * len(listings)
+    assert {each.path.split("/")[-2] for each in sandbox.requests if each.route != "/profiles/ids"} <= {*own}
+
+
+async def test_a_scope_ends_with_whoever_uses_it(client: PhotaClient, sandbox: Sandbox) -> None:
+    """The client keeps nothing of it, though its profiles were waited for: a service may open one a request."""
+    user = await client.for_user("user-a")
+    await user.profiles.wait("anna", timeout=5)
+    scope = weakref.ref(user)
+    del user
+    await asyncio.sleep(0)  # its look has ended, and is struck off in the loop's next turn
+    gc.collect()
+    assert scope() is None
 
 
 async def test_a_profile_that_vanished_belongs_to_nobody(user: UserScope, sandbox: Sandbox) -> None:

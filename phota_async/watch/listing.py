@@ -6,7 +6,8 @@ targets only, and found out about:
 * What it does not tell of is looked at singly.
 * A status that means the end is not taken from it: one single call confirms it. An end cannot be taken back, since
   nobody looks again; the single call is the documented one, and it brings the reason of an ERROR, which the listing
-  does not. It costs one call in a target's life.
+  does not. It costs one call in a target's life. However many end together, these calls come within what is left of
+  the interval, as fast as the few at once allow.
 * Shortly before each third listing one target is looked at singly. Where the listing, which is younger, is behind
   the single call, it is left alone for a good while, longer each time.
 """
@@ -20,7 +21,7 @@ from typing import Any
 from ..errors import PhotaError
 from ..retry import fault_of
 from .pace import scattered
-from .schedule import Item
+from .schedule import FIRST_OF_ALL, Item
 from .targets import Group, Lister, Place, Target
 from .trust import Trust
 from .words import word_of
@@ -30,10 +31,10 @@ logger = logging.getLogger("phota_async")
 LEAST = 8  # targets below which single calls cost less
 WORTH = 10  # entries of a listing that cost as much as one single call
 EARLIEST, LATEST = 0.9, 0.95  # shares of an interval after which a listing comes: it leaves time to confirm
+CONFIRM = 0.03  # share of an interval in which the calls begin that confirm ends
 VERIFY_EVERY = 3  # listings
 LEAD, MOST_LEAD = 0.05, 1.0  # share of an interval, and seconds, by which a single call comes before its listing
 RETRY = 2.0  # seconds until a listing that failed is asked for once more, at most a tenth of the interval
-FIRST_OF_ALL = 0.0  # a moment before every other turn
 
 
 class Listing(Item):
@@ -84,10 +85,8 @@ class Listing(Item):
                 self._give_up("it tells of an end that is none")
 
     def stop(self) -> None:
-        """Ask for nothing any more, since nobody waits; what it is worth stays known."""
+        """Ask for nothing any more, since nobody waits."""
         self._group.poller.schedule.drop(self)
-        self._probe, self.interval = None, 0.0
-        self._ends.clear()
 
     # Its turn
 
@@ -133,7 +132,7 @@ class Listing(Item):
             else:
                 self._tell(target, seen)
         self._ends = {target.key for target in ends}
-        self._look_singly(ends)
+        self._look_singly(ends, CONFIRM)
         self._look_singly([each for each in missing if each.place is Place.LISTED])
         return known
 
@@ -192,9 +191,10 @@ class Listing(Item):
         self._ends.clear()
         self._look_singly(self._listed())
 
-    def _look_singly(self, targets: Iterable[Target[Any]]) -> None:
+    def _look_singly(self, targets: Iterable[Target[Any]], share: float = 1.0) -> None:
+        """Give each a turn within a share of its interval."""
         for place, target in enumerate(targets, 1):
-            wait = scattered(place, target.interval())
+            wait = scattered(place, target.interval() * share)
             self._group.poller.put(target, max(self._now() + wait, target.floor), Place.WAITING)
 
     # What it is worth

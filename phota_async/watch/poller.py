@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -10,7 +10,7 @@ from ..errors import AuthenticationError, ConfigError, InsufficientCreditsError,
 from ..retry import fault_of
 from .listing import Listing
 from .pace import Pace, scattered
-from .schedule import Schedule
+from .schedule import FIRST_OF_ALL, Schedule
 from .targets import Follower, Group, Listener, Place, Subject, Target
 from .trust import Trust
 from .words import tell_unknown, word_of
@@ -36,8 +36,10 @@ class Poller:
 
     # For those who wait
 
-    def join(self, subject: Subject[Any], keys: Iterable[str], listener: Listener, pace: Pace) -> None:
+    def join(self, subject: Subject[Any], keys: Sequence[str], listener: Listener, pace: Pace) -> None:
         """Follow some ids. Those that are new are looked at at once; of many the rest by and by."""
+        if not keys:
+            return
         group = self._group(subject)
         for key in keys:
             target = group.targets.get(key)
@@ -61,7 +63,7 @@ class Poller:
         await self.schedule.ended()
 
     def nudge(self, subject: Subject[Any], key: str) -> bool:
-        """Look at an id now, once; says whether anybody waits for it."""
+        """Look at an id now, once, before all whose turn it is; says whether anybody waits for it."""
         group = self._groups.get(subject)
         target = group.targets.get(key) if group else None
         if target is None:
@@ -69,7 +71,7 @@ class Poller:
         if target.place is Place.LOOKING:
             target.again = True  # what is under way may have been answered before it happened
         else:
-            self.put(target, self.loop.time(), Place.NEW if target.place is Place.NEW else Place.WAITING)
+            self.put(target, FIRST_OF_ALL, Place.NEW if target.place is Place.NEW else Place.WAITING)
         return True
 
     def resume(self, listener: Listener) -> None:
@@ -169,7 +171,7 @@ class Poller:
         target.floor = now + asked if asked else 0.0
         due = max(now + min(each.pace(target.looks - each.since) for each in target.followers), target.floor)
         if target.again:
-            target.again, due = False, now
+            target.again, due = False, FIRST_OF_ALL
         if listing is not None and listing.takes(target, due):
             target.group.move(target, Place.LISTED)
             due = listing.due
@@ -202,7 +204,7 @@ class Poller:
             self.put(target, due, Place.WAITING)  # listings are too rare for it
 
     def _remove(self, target: Target[Any]) -> None:
-        """Forget a target, and with the last of them everything."""
+        """Forget a target, and with the last of them everything but what the listing is worth."""
         group = target.group
         group.move(target, Place.GONE)
         del group.targets[target.key]

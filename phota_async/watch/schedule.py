@@ -11,6 +11,7 @@ import anyio
 AT_ONCE = 16  # tasks at once, and so connections
 AT_ONCE_LATE = 48  # likewise while turns come late: a slow service holds each for long. Fewer than a limiter's places
 LATE = 1.0  # seconds
+FIRST_OF_ALL = 0.0  # a moment before every other turn
 AFTER_CUT = 1.0  # seconds until an item has its turn again whose task a stranger has cancelled
 TIDY = 64  # abandoned turns that are left on the heap until they come up
 

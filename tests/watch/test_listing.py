@@ -307,6 +307,28 @@ async def test_an_end_whose_confirmation_fails_is_confirmed_later() -> None:
         assert follow.learnt(one) == [PENDING, "READY"]
 
 
+@virtual_time
+async def test_however_many_end_together_each_is_known_within_its_interval() -> None:
+    service = Service(1000)
+    for key in service.words:
+        service.change(key, "READY", after=20)
+    async with Follow(service) as follow:
+        await asyncio.sleep(50)
+        assert max(follow.when(key, "READY") for key in service.words) <= 20 + INTERVAL
+
+
+@virtual_time
+async def test_ends_that_come_and_come_are_known_within_their_interval() -> None:
+    """Some 300 between two listings."""
+    service = Service(3000)
+    for number, key in enumerate(reversed(service.words)):  # who has waited longest is the last that is told
+        service.change(key, "READY", after=20 + number / 20)
+    async with Follow(service) as follow:
+        await asyncio.sleep(200)
+        delays = [follow.when(key, "READY") - words[-1][0] for key, words in service.words.items()]
+        assert max(delays) <= INTERVAL
+
+
 # What cannot be believed
 
 

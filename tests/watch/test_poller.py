@@ -409,6 +409,20 @@ async def test_a_nudge_comes_before_the_moment_that_the_service_named() -> None:
 
 
 @virtual_time
+async def test_a_nudge_comes_before_a_backlog_of_others() -> None:
+    many = Many(Script(**{f"p{number}": [NEVER] for number in range(500)}))
+    many.script.seconds = 4  # 16 at once: it takes two minutes to look at all
+    reading = read_along(many.watch(list(many.script.steps), interval=1000))
+    await asyncio.sleep(20)
+    targets = many.poller._groups[many.subject].targets.values()
+    last = max((each for each in targets if not each.looks), key=lambda each: each.due)
+    many.poller.nudge(many.subject, last.key)
+    await asyncio.sleep(5)
+    assert len(many.script.times(last.key)) == 1
+    await gone(reading)
+
+
+@virtual_time
 async def test_a_nudge_for_what_nobody_waits_for_does_nothing() -> None:
     many = Many(Script(a=["READY"]))
     assert not many.poller.nudge(many.subject, "a")
@@ -496,6 +510,18 @@ async def test_those_who_come_and_go_do_not_pile_up() -> None:
         await settle()
     assert len(many.poller.schedule._heap) < 150
     await gone(stays)
+
+
+@virtual_time
+async def test_what_was_followed_is_forgotten_with_the_last_who_followed_it() -> None:
+    """Each end user's scope is a subject of its own: a service that opens one a request would keep them all."""
+    many = Many(Script(a=["READY"]))
+    await many.wait()
+    assert await read_along(many.watch(())) == []  # and who follows nothing is not noted
+    subject = weakref.ref(many.subject)
+    del many.subject
+    gc.collect()
+    assert subject() is None
 
 
 @virtual_time
