@@ -1,5 +1,6 @@
 """Look into a ledger without leaving a trace: nothing is written, no lock is taken, its owner is not disturbed."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -36,6 +37,7 @@ class LedgerView:
         self.path = to_path(path)
         self.clock = clock
         self._turn = threading.Lock()  # of the connection, which threads share
+        self._in_order = asyncio.Lock()  # the first of several equal items has the first record
         self._connection: sqlite3.Connection | None = None
         self._taken = Marks()  # what this run has taken up
         self.digests: KnownDigests | None = None
@@ -59,8 +61,9 @@ class LedgerView:
 
     async def look(self, wish: Wish) -> Begun:
         """Find the record of a wish and say what is to be done for it (`rules.begin`), whatever the cap."""
-        records = await self._records(lambda connection: rows.find_all(connection, wish.purchase, item=wish.item))
-        record = self._first_free(records)
+        async with self._in_order:
+            records = await self._records(lambda connection: rows.find_all(connection, wish.purchase, item=wish.item))
+            record = self._first_free(records)
         return rules.begin(record, wish, copy=len(records) + 1)
 
     async def take_up(self, wish: Wish) -> Begun | None:
