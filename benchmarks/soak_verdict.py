@@ -35,6 +35,8 @@ class Left(NamedTuple):
     """As the service counts them."""
     places: int
     """Of the limiter, taken or waited for."""
+    followed: int
+    """Scopes and trainings that the client had in memory before its end, though nobody waited any more."""
 
 
 class Run(NamedTuple):
