@@ -4,8 +4,9 @@ Thousands of trainings and hundreds of jobs at once, each that ends followed by 
 words on their way that nobody knows. They are waited for by one task or several, watched, and followed within end
 users' scopes. The jobs' callbacks come once, twice, late, forged or never, and in the middle the service is down
 for a fifteenth of the time: it refuses connections, then answers with 503. Service and client are processes of
-their own. At the end every end must be known as the service has it, each job made once, no task, timer, socket or
-place of the limiter left over, and memory flat. Exits with 1 when anything is missed, and by itself in any case.
+their own. At the end every end must be known as the service has it, each job made once, no task, timer, socket,
+place of the limiter or end user's scope left over, and memory flat. Exits with 1 when anything is missed, and by
+itself in any case.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from phota_async import ClientConfig, PhotaClient
+from phota_async.scope import UserScope
+from phota_async.watch.targets import Group, Target
 
 from .measure import memory
 from .runner import spawn
@@ -85,11 +88,11 @@ async def use(plan: Plan, pipe: Connection) -> Run:
         users = Users(client, plan, learnt, start=start, callback_url=callback_url)
         samples, is_whole = await _bounded(users, plan.seconds * OVERTIME)
         account = await _ask(pipe)  # when it has sent all callbacks
-    limiter = client.limiter.statistics()
+    limiter, followed = client.limiter.statistics(), _followed()
     await client.aclose()
     connections, after = await _ask(pipe), held()
     tasks, timers, sockets = (now - then for now, then in zip(after, before, strict=True))
-    left = Left(tasks, timers, sockets, connections, limiter.running + limiter.waiting)
+    left = Left(tasks, timers, sockets, connections, limiter.running + limiter.waiting, followed)
     return Run(plan, start, learnt, taken, samples, warnings.texts, is_whole, account, left)
 
 
@@ -130,6 +133,12 @@ def held() -> Held:
         with suppress(OSError):  # what lists them is gone by now
             sockets += str(each.readlink()).startswith("socket:")
     return Held(len(asyncio.all_tasks()), timers, sockets)
+
+
+def _followed() -> int:
+    """Return the scopes and trainings that are still in memory, though nobody waits any more."""
+    gc.collect()
+    return sum(type(each) in (UserScope, Group, Target) for each in gc.get_objects())
 
 
 def _config(plan: Plan) -> ClientConfig:

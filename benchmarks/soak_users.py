@@ -45,10 +45,10 @@ class Learnt:
         """Return how it ended, as far as anybody knows."""
         return self._words[self._places[key]]
 
-    def delay(self, key: str, moment: float) -> float:
-        """Return the seconds from its end, or from the later begin of following it, until all knew it."""
+    def times(self, key: str) -> tuple[float, float]:
+        """Return when it was begun to be followed, and when all who did knew how it ended."""
         place = self._places[key]
-        return self._ended[place] - max(moment, self._begun[place])
+        return self._begun[place], self._ended[place]
 
 
 class Users:

@@ -8,9 +8,10 @@ from .soak_plan import ODD_WORDS, Plan
 from .soak_service import QUARTERS, Account
 from .soak_users import Learnt
 
-MOST = 8.0  # MB that memory may grow after the first quarter
+MOST = 6.0  # MB that memory may grow after the first quarter
 SLACK = 0.25  # of an interval beyond what is promised, for a busy machine
-AT_ONCE = 1.0  # seconds until a job is known whose callback has come
+AT_ONCE = 1.0  # seconds until a job's end is known whose callback comes
+PAUSE = 8.0  # seconds for which the last of five attempts lets all calls of a client wait, at most
 KINDS = ("listings", "profiles", "jobs", "submissions", "secrets")
 MB = 2**20
 
@@ -35,6 +36,8 @@ class Left(NamedTuple):
     """As the service counts them."""
     places: int
     """Of the limiter, taken or waited for."""
+    followed: int
+    """Scopes and trainings that the client had in memory before its end, though nobody waited any more."""
 
 
 class Run(NamedTuple):
@@ -68,19 +71,20 @@ class Delays(NamedTuple):
     called: float
     """Of jobs whose callback came at once."""
     disturbed: float
-    """Where the service was down, or just before or after."""
+    """After the service was up again, of what an outage kept from being known."""
 
 
 def longest_delays(run: Run) -> Delays:
     """Return the longest delays of what was learnt."""
-    plan, delays = run.plan, dict.fromkeys(Delays._fields, 0.0)
-    called = {each.life.key for each in plan.purchases if each.callback in ("once", "twice")}
+    outage, delays = run.plan.outage, dict.fromkeys(Delays._fields, 0.0)
+    called = {each.life.key for each in run.plan.purchases if each.callback in ("once", "twice")}
+    down, up = run.start + outage.begin, run.start + outage.end
     for key, (_, moment) in run.account.ends.items():
-        age = moment - run.start
-        is_disturbed = plan.outage.begin - plan.interval <= age <= plan.outage.end + plan.interval
+        begun, known = run.learnt.times(key)
+        is_disturbed = known >= down and moment <= up + run.plan.interval
         kind = "disturbed" if is_disturbed else "called" if key in called else "usual"
-        if run.learnt.word(key) is not None:
-            delays[kind] = max(delays[kind], run.learnt.delay(key, moment))
+        since = max(moment, begun, up) if is_disturbed else max(moment, begun)
+        delays[kind] = max(delays[kind], known - since)  # which leaves out what was never known
     return Delays(**delays)
 
 
@@ -114,12 +118,12 @@ def _learnt(run: Run) -> Iterator[Check]:
 
 
 def _in_time(run: Run) -> Iterator[Check]:
-    delays, plan = longest_delays(run), run.plan
-    late, down = (1 + SLACK) * plan.interval, plan.outage.end - plan.outage.begin
-    limits = Delays(late, AT_ONCE, late + down + plan.interval)
-    names = ("learnt", "learnt with a callback", "learnt around the outage")
-    for name, delay, limit in zip(names, delays, limits, strict=True):
-        yield Check(delay <= limit, f"{name} after {delay:.2f} s at the latest, at most {limit:g}")
+    delays = longest_delays(run)
+    late = (1 + SLACK) * run.plan.interval
+    limits = Delays(late, AT_ONCE, late + PAUSE)
+    events = ("its end", "its end and its callback", "the outage")
+    for event, delay, limit in zip(events, delays, limits, strict=True):
+        yield Check(delay <= limit, f"each known {delay:.2f} s after {event} at the latest, at most {limit:g}")
 
 
 def _callbacks(run: Run) -> Iterator[Check]:

@@ -26,6 +26,12 @@ class Deadlines:
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._look)
 
+    def stop(self) -> None:
+        """Leave no timer behind when nothing runs any more."""
+        if self._timer is not None and not self.running:
+            self._timer.cancel()
+            self._timer = None
+
     def _look(self) -> None:
         now = self._loop.time()
         for scope in [each for each in self.running if each.when <= now]:

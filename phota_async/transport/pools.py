@@ -60,6 +60,7 @@ class Pools:
         """Close what is ours; a lent session stays open."""
         for session in {self.paid, self.free, self.downloads} - {self.lent}:
             await session.close()
+        self.deadlines.stop()
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         try:

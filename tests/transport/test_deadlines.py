@@ -336,6 +336,16 @@ async def test_looks_that_are_answered_in_time_are_not_disturbed(listen: Listen,
     assert str(await client.jobs.get("again")) == "job-1"
 
 
+async def test_a_closed_client_leaves_no_timer_of_its_looks(listen: Listen, connect: Connect) -> None:
+    peer = await listen(answer(200, job_answer()))
+    client = connect(peer)
+    await client.jobs.get("job-1")
+    looks = (await client._transport.pools.get()).deadlines
+    assert looks._timer is not None
+    await client.aclose()
+    assert looks._timer is None
+
+
 @pytest.mark.usefixtures("fine")
 async def test_a_look_that_somebody_else_cuts_off_is_cancelled(listen: Listen, connect: Connect) -> None:
     peer = await listen(silence)
