@@ -96,6 +96,8 @@ class OpenDoor:
 
     def admit(self, item: BatchItem) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class IdleBuyer:
     """Has bought everything already."""

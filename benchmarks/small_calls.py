@@ -7,7 +7,7 @@ from .contenders import Contender, opener
 from .measure import Work
 from .scenario import OURS, Case, Scenario, Setup, Target, typical
 
-BURST = 0.05  # seconds
+BURST = 0.1  # seconds
 FEW = ("aiohttp", "msgspec", "openai", OURS)
 ALL = ("aiohttp", "json + base64", "msgspec", "httpx", "openai", "fal-client", OURS)
 

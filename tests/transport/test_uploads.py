@@ -151,11 +151,11 @@ async def test_files_are_read_anew_for_each_attempt(
     opened: list[Path] = []
     really_open = Path.open
 
-    def spy(path: Path, *how: Any) -> Any:
+    def spy(path: Path, *how: Any, **options: Any) -> Any:
         opened.append(path)
-        return really_open(path, *how)
+        return really_open(path, *how, **options)
 
-    peer = await listen(answer(503), reset(100), DONE)
+    peer = await listen(answer(503), reset(1000), DONE)  # in the midst of the photo, so that it was read
     path = write(tmp_path / "photo.jpg", picture(1000))
     monkeypatch.setattr(Path, "open", spy)
 
