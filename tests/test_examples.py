@@ -135,3 +135,9 @@ def test_every_example_is_tested() -> None:
     }
     in_test_web_examples = {"web_fastapi", "web_starlette", "web_aiohttp", "web_ten_lines", "edits", "job_store"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested | in_test_web_examples
+
+
+def test_the_readme_shows_the_ten_lines_as_they_are() -> None:
+    program = (EXAMPLES / "web_ten_lines.py").read_text()
+    lines = program[program.index("client = PhotaClient()") :]
+    assert lines in (EXAMPLES.parent / "README.md").read_text()
