@@ -45,9 +45,9 @@ class HeldSink(HashingFileSink):
     def _settle(self, target: Path, exists: Exists) -> Path:
         pieces, self._pieces, self._gathered = self._pieces, [], 0
         self._write(pieces)
-        assert self._part is not None  # noqa: S101 - written
+        part = self._whole()
         found = None if exists == "replace" else find_same(target, self.size, self.sha256)
-        return found or self._part.publish(target, exists)
+        return found or part.publish(target, exists)
 
     def discard(self) -> None:
         """Remove the file, unless it is held."""

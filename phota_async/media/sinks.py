@@ -135,17 +135,21 @@ class FileSink:
     async def publish(self, exists: Exists) -> Path:
         """Give the whole file its final name, with the suffix of its bytes, and return it."""
         await self.flush(everything=True)
-        assert self._part is not None  # noqa: S101 - flush made it
-        if self._part.size != self.size and not self._is_dropped:
-            raise DownloadError(str(self._directory / self.name), "a part of it could not be written")
         target = self._directory / file_name(self.name, sniff(self.head))
-        return await threads.run(self._part.publish, target, exists)
+        return await threads.run(self._whole().publish, target, exists)
 
     def discard(self) -> None:
         """Remove the file unless it was published; never waits."""
         self._is_dropped = True  # first: a thread that is just making the file looks at it afterwards
         if self._part is not None:
             self._part.discard()
+
+    def _whole(self) -> PartFile:
+        """Return the file, which must be as long as what came."""
+        assert self._part is not None  # noqa: S101 - flush made it
+        if self._part.size != self.size and not self._is_dropped:
+            raise DownloadError(str(self._directory / self.name), "a part of it could not be written")
+        return self._part
 
     def _rework(self, change: Callable[[bytes], bytes]) -> None:
         assert self._part is not None  # noqa: S101 - flush made it
