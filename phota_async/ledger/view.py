@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from .. import threads
@@ -17,6 +17,7 @@ from .records import Begun, Record, Wish
 from .schema import connect_to_read
 
 T = TypeVar("T")
+PAGE = 1000  # records read at once
 
 
 class LedgerView:
@@ -74,6 +75,14 @@ class LedgerView:
     async def committed(self, batch: str) -> int:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
         return 0 if self._connection is None else (await self.run(rows.committed)).get(batch, 0)
+
+    async def records(self) -> AsyncIterator[Record]:
+        """Yield all records, in the order of their ids."""
+        after = ("", 0)
+        while found := await self._records(lambda connection, place=after: rows.page(connection, None, place, PAGE)):  # type: ignore[misc]
+            for record in found:
+                yield record
+            after = (found[-1].purchase, found[-1].copy)
 
     async def run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run an operation that reads.

@@ -82,7 +82,8 @@ class ItemRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     """``done``, ``failed``, ``skipped``, ``unknown``, ``budget`` or ``planned``."""
     sources: tuple[str, ...] = ()
-    """Its photos: absolute paths, or links without what signs them; ``""`` for one that was only in memory."""
+    """Its photos: absolute paths (as ``file:`` addresses where they are not UTF-8), or links without what signs
+    them; ``""`` for one that was only in memory."""
     request: dict[str, Any] = {}
     """The service's fields that differ from their defaults, photos excepted. It holds the prompt."""
     outputs: tuple[OutputRecord, ...] = ()

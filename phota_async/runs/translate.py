@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import msgspec
 
@@ -17,6 +17,7 @@ from .records import Cost, ErrorRecord, Identity, ItemRecord, OutputRecord, Requ
 KINDS: dict[str, type[AnyRequest]] = {
     kind.operation: kind for kind in (EditRequest, GenerateRequest, EnhanceRequest, RemixRequest)
 }
+FILE = "file://"
 SKIPPED_LINK = "…"  # stands for what was cut off a link
 
 
@@ -29,13 +30,13 @@ def record_of(
         outcome: An outcome of a batch.
         output: The batch's folder; paths below it are told relative to it.
         run: The run's name.
-        number: The item's place in the run's order, from 1.
-        seconds: How long it took, where somebody measured.
+        number: The item's place in the run's order, from 1; 0 takes the outcome's.
+        seconds: How long it took; ``None`` takes the outcome's.
     """
     low, high = outcome.estimate or (None, None)
     return ItemRecord(
         run=run,
-        number=number,
+        number=number or outcome.number,
         key=outcome.key,
         operation=outcome.request.operation,
         status=outcome.status,
@@ -45,7 +46,7 @@ def record_of(
         identity=_identity(outcome),
         cost=Cost(low=low, high=high, settled=None if outcome.status == "planned" else outcome.spent),
         marks=_marks(outcome),
-        seconds=seconds,
+        seconds=outcome.seconds if seconds is None else seconds,
         warnings=tuple(f"metadata could not be put into {Path(path).name}" for path in outcome.uncarried),
         error=None if outcome.error is None else error_record(outcome.error),
     )
@@ -88,9 +89,9 @@ def _fields(kind: type[AnyRequest], record: ItemRecord) -> dict[str, Any]:
     extra = {name: value for name, value in record.request.items() if name not in known}
     fields = {name: value for name, value in record.request.items() if name in known}
     photos = (
-        {"images": list(record.sources)}
+        {"images": [*map(_image_of, record.sources)]}
         if kind is EditRequest
-        else dict(zip(kind.photos, record.sources, strict=False))
+        else dict(zip(kind.photos, map(_image_of, record.sources), strict=False))
     )
     return {"operation": kind.operation, **photos, **fields, "extra": extra}
 
@@ -100,8 +101,22 @@ def _source(image: Any) -> str:
     if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
         return _without_signature(image)
     if isinstance(image, os.PathLike) or (isinstance(image, str) and not image.lower().startswith("data:")):
-        return os.path.abspath(os.fsdecode(image))  # noqa: PTH100 - pathlib leaves ".." where it is
+        return _text_of(os.path.abspath(os.fsdecode(image)))  # noqa: PTH100 - pathlib leaves ".." where it is
     return ""
+
+
+def _text_of(path: str) -> str:
+    """Return a path as JSON can hold it: one that is not UTF-8 as a ``file:`` address."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Path(path).as_uri()
+    return path
+
+
+def _image_of(source: str) -> str:
+    """Return what `_source` made a text of."""
+    return os.fsdecode(unquote_to_bytes(source.removeprefix(FILE))) if source.startswith(FILE) else source
 
 
 def _without_signature(link: str) -> str:
