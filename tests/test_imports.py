@@ -51,8 +51,8 @@ LEVELS: list[tuple[str, set[str]]] = [
         {"batch"},
     ),
     (
-        "What runs of batches leave behind.",
-        {"runs"},
+        "What batches are made of, and what their runs leave behind.",
+        {"collecting", "runs"},
     ),
     (
         "Programs and pages: the outermost ring.",

@@ -20,6 +20,7 @@ from .names import check_length, safe_parts, target_of
 
 FIELDS = ("dir", "stem", "name", "op", "k", "take", "model", "date", "ext")
 COLUMN = "row."
+FIRST_TAKES = "{dir}/{stem}.{op}-{k}.{ext}"
 LATER_TAKES = "{dir}/{stem}.{op}-take{take}-{k}.{ext}"
 SPELLING = "...-{k}.{ext}, or ....{ext} for items of one picture"
 
@@ -69,7 +70,7 @@ class Names:
 
     def __init__(self, template: str | None = None, *, take: int = 1, day: dt.date | None = None) -> None:
         if template is None and take > 1:
-            template = LATER_TAKES
+            template = default_template(take)
         self._template = None if template is None else parse(template)
         self._take = take
         self._day = day or dt.date.today()  # noqa: DTZ011 - the person's own day
@@ -143,6 +144,11 @@ class _Values(dict[str, str]):
         return str(model)
 
 
+def default_template(take: int = 1) -> str:
+    """Return the template that stands where none is given."""
+    return FIRST_TAKES if take == 1 else LATER_TAKES
+
+
 def literal(text: str) -> str:
     """Return text as a template that says just that."""
     return text.replace("{", "{{").replace("}", "}}")
@@ -151,7 +157,7 @@ def literal(text: str) -> str:
 def _pieces(text: object) -> Iterator[tuple[str, str]]:
     """Yield literals, each with the field behind it, or with ``""`` at the end."""
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f"names: expected a template such as {LATER_TAKES}, got {type(text).__name__}")
+        raise InputError(f"names: expected a template such as {FIRST_TAKES}, got {type(text).__name__}")
     try:
         for literal_text, field, specification, conversion in Formatter().parse(text):
             if field is not None and (specification or conversion or not _is_field(field)):

@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import InputError
 from ..media.files import translated
 from ..results import StrPath, to_path
+from .paths import to_text
 from .records import ItemRecord, RunRecord, decode_item, decode_run, encode
 
 RUNS = Path(".phota") / "runs"
@@ -64,7 +65,7 @@ class RunFolder:
             RunRecord(
                 run=name,
                 operation=operation,
-                output=str(root.absolute()),
+                output=to_text(root),
                 started=_stamp(begun),
                 version=__version__,
                 settings=dict(settings or {}),

@@ -112,7 +112,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     """``edit``, ``generate``, ``enhance``, ``remix``, or ``mixed``."""
     output: str
-    """The absolute path of the folder it wrote to, as it was then."""
+    """The absolute path of the folder it wrote to, as it was then; a ``file:`` address where it is not UTF-8."""
     started: str
     """UTC, ISO 8601."""
     ended: str | None = None

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,12 +12,12 @@ from ..batch import Outcome
 from ..errors import InputError, PhotaError
 from ..ledger.identity import parameters_of
 from ..requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, RemixRequest, images_of
+from .paths import from_text, to_text
 from .records import Cost, ErrorRecord, Identity, ItemRecord, OutputRecord, RequestMarks
 
 KINDS: dict[str, type[AnyRequest]] = {
     kind.operation: kind for kind in (EditRequest, GenerateRequest, EnhanceRequest, RemixRequest)
 }
-FILE = "file://"
 SKIPPED_LINK = "…"  # stands for what was cut off a link
 
 
@@ -89,9 +89,9 @@ def _fields(kind: type[AnyRequest], record: ItemRecord) -> dict[str, Any]:
     extra = {name: value for name, value in record.request.items() if name not in known}
     fields = {name: value for name, value in record.request.items() if name in known}
     photos = (
-        {"images": [*map(_image_of, record.sources)]}
+        {"images": [*map(from_text, record.sources)]}
         if kind is EditRequest
-        else dict(zip(kind.photos, map(_image_of, record.sources), strict=False))
+        else dict(zip(kind.photos, map(from_text, record.sources), strict=False))
     )
     return {"operation": kind.operation, **photos, **fields, "extra": extra}
 
@@ -101,22 +101,8 @@ def _source(image: Any) -> str:
     if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
         return _without_signature(image)
     if isinstance(image, os.PathLike) or (isinstance(image, str) and not image.lower().startswith("data:")):
-        return _text_of(os.path.abspath(os.fsdecode(image)))  # noqa: PTH100 - pathlib leaves ".." where it is
+        return to_text(image)
     return ""
-
-
-def _text_of(path: str) -> str:
-    """Return a path as JSON can hold it: one that is not UTF-8 as a ``file:`` address."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return Path(path).as_uri()
-    return path
-
-
-def _image_of(source: str) -> str:
-    """Return what `_source` made a text of."""
-    return os.fsdecode(unquote_to_bytes(source.removeprefix(FILE))) if source.startswith(FILE) else source
 
 
 def _without_signature(link: str) -> str:
@@ -150,7 +136,7 @@ def _outputs(outcome: Outcome, output: Path | None) -> Iterator[OutputRecord]:
 def _place(path: Path, output: Path | None) -> str:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - pathlib leaves ".." where it is
     root = None if output is None else Path(os.path.abspath(output))  # noqa: PTH100
-    return absolute.relative_to(root).as_posix() if root and absolute.is_relative_to(root) else str(absolute)
+    return absolute.relative_to(root).as_posix() if root and absolute.is_relative_to(root) else to_text(absolute)
 
 
 def _identity(outcome: Outcome) -> Identity:
