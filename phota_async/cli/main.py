@@ -22,6 +22,11 @@ class LazyCommand(NamedTuple):
 
 
 COMMANDS = {
+    "enhance": LazyCommand("run_verbs:enhance", "Improve photos: sharper, cleaner, 2K."),
+    "edit": LazyCommand("run_verbs:edit", "Change photos as a prompt says, keeping the people themselves."),
+    "remix": LazyCommand("run_verbs:remix", "Render photos in the look of another one."),
+    "generate": LazyCommand("run_verbs:generate", "Make pictures from a prompt alone."),
+    "resume": LazyCommand("resume_command:resume", "Go on with a run that was stopped, or failed in part."),
     "demo": LazyCommand(
         "demo_command:demo",
         "Every operation on real photos, on a local sandbox: no key, no network.",
@@ -106,23 +111,31 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "PHOTA"})
 @click.option(
     "--version",
     is_flag=True,
     expose_value=False,
     is_eager=True,
+    allow_from_autoenv=False,
     callback=_show_version,
     help="Show the version and exit.",
 )
 def cli() -> None:
     """Edit, generate, enhance and remix photos of trained people and pets.
 
-    An independent client of the Phota API. Start with: phota demo
+    \b
+    phota demo                               see it work: no key, no network
+    export PHOTA_API_KEY=...                 made at https://platform.photalabs.com
+    phota enhance holiday -n                 what would a folder cost?
+    phota enhance holiday -o better          do it; stopped, it goes on where it was
+
+    An independent client of the Phota API. Every option can be set as PHOTA_<COMMAND>_<OPTION> too.
 
     \b
     Exit codes: 0 done, 1 a bug of ours, 2 usage or settings, 3 authentication, 4 balance,
-    5 some failed, 6 all failed, 9 training failed, 10 service unavailable, 130 stopped.
+    5 some failed, 6 all failed, 7 stopped by the spend limit, 8 somebody was not recognised,
+    9 training or check failed, 10 service unavailable, 130 Ctrl-C, 143 terminated.
     """  # noqa: D301 - \b keeps click from joining the lines
 
 

@@ -1,8 +1,11 @@
 """Where the command's settings come from: flag, then environment, then files. The key is never a flag."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from ..client import PhotaClient
+from ..events import Hook
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,10 +27,14 @@ def load_settings(account: str | None = None) -> Settings:
     return Settings(account=account)
 
 
-def connect(settings: Settings) -> PhotaClient:
+def connect(settings: Settings, *, hooks: Iterable[Hook] = ()) -> PhotaClient:
     """Return a client with the account's key.
+
+    Args:
+        settings: The account's.
+        hooks: Observers, as of `PhotaClient`.
 
     Raises:
         ConfigError: There is no key.
     """
-    return PhotaClient(base_url=settings.base_url)
+    return PhotaClient(base_url=settings.base_url, hooks=hooks)

@@ -1,19 +1,40 @@
-"""What goes where: results to standard output, everything else to standard error."""
+"""What goes where: results to standard output, everything else to standard error.
+
+Whoever reads a stream may leave: then it leads nowhere, and what is under way goes on.
+"""
 
 import os
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import click
 
 
-def result(line: str) -> None:
-    """Write a line that programs read: a path, an id, a JSON object."""
-    click.echo(line)
+def result(line: str) -> bool:
+    """Write a line that programs read: a path, an id, a JSON object. Says whether somebody takes it."""
+    return write(line.encode(errors="surrogateescape") + b"\n")  # a name that is not UTF-8 leaves as it is
+
+
+def write(data: bytes) -> bool:
+    """Write bytes to standard output; says whether somebody takes them."""
+    stream = sys.stdout
+    try:
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    except OSError:
+        _lead_nowhere(stream)
+        return False
+    return True
 
 
 def say(line: str) -> None:
     """Write a line for people."""
-    click.echo(line, err=True)
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        _lead_nowhere(sys.stderr)
 
 
 def can_ask() -> bool:
@@ -24,3 +45,11 @@ def can_ask() -> bool:
 def can_draw() -> bool:
     """Whether standard error is a terminal that can move its cursor."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Let what is still written to a stream vanish, so that nothing fails for it, at the end of the program either."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -115,7 +115,7 @@ class ItemList(Collection[BatchItem]):
         request = plan.build(inputs)
         check_request(request)
         for column, paths in (("input", inputs), ("reference", [plan.reference] if plan.reference else [])):
-            _check_photos(column, paths)
+            check_photos(column, paths)
         return _RowItem(row.line, self._key(row, inputs), request, row.text("out") or "", row.free())
 
     def _key(self, row: Row, inputs: list[str]) -> str:
@@ -185,7 +185,7 @@ def _told(error: PhotaError, column: str | None = None) -> str:
     return f"column {found}: {words}" if colon and found else str(error)
 
 
-def _check_photos(column: str, paths: list[str]) -> None:
+def check_photos(column: str, paths: list[str]) -> None:
     """Raise `InputError` for what is no photo, as its first bytes say."""
     for path in paths:
         if is_link(path):

@@ -48,6 +48,7 @@ class Photos:
         include: See `Filter`.
         exclude: See `Filter`; files that are given themselves are taken in any case.
         output: Where the results go.
+        allow_missing: Whether what is not there counts as a photo all the same, as what a job was made of may.
 
     Raises:
         InputError: A source is not there, or a pattern is none.
@@ -61,8 +62,9 @@ class Photos:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         output: StrPath | None = None,
+        allow_missing: bool = False,
     ) -> None:
-        self._sources = list(dict.fromkeys(map(_source, sources)))
+        self._sources = list(dict.fromkeys(_source(each, allow_missing=allow_missing) for each in sources))
         self._recursive = recursive
         self._filter = Filter(include, exclude)
         self._output = None if output is None else os.path.realpath(os.fsdecode(output))
@@ -137,13 +139,13 @@ class Photos:
         return [] if path == self._base else list(PurePath(os.path.relpath(path, self._base)).parts)
 
 
-def _source(source: StrPath) -> str:
+def _source(source: StrPath, *, allow_missing: bool) -> str:
     """Return a link as it is, and the absolute path of what is there."""
     text = os.fsdecode(source)
     if is_link(text):
         return text
     path = os.path.abspath(text)  # noqa: PTH100 - pathlib leaves ".." where it is
-    if not Path(path).exists():
+    if not allow_missing and not Path(path).exists():
         raise InputError(f"{text}: expected a photo or a folder, got nothing there")
     return path
 

@@ -37,7 +37,7 @@ class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The photo whose look remix takes."""
     output_format: str = "jpg"
 
-    def build(self, photos: Sequence[str]) -> AnyRequest:
+    def build(self, photos: Sequence[Any]) -> AnyRequest:
         """Return the request for photos; fields that the operation does not have are left out.
 
         Raises:
@@ -56,7 +56,7 @@ class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"<RequestPlan {self.operation} x{self.variations}>"
 
-    def _check_photos(self, photos: Sequence[str]) -> None:
+    def _check_photos(self, photos: Sequence[Any]) -> None:
         needed = {"generate": 0, "edit": max(1, len(photos))}.get(self.operation, 1)
         if len(photos) != needed:
             raise InputError(f"images: expected {needed} with {self.operation}, got {len(photos)}")
@@ -67,7 +67,7 @@ class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
         if self.operation in ("edit", "generate") and not (self.prompt or "").strip():
             raise InputError(f"prompt: expected what to {self.operation}, got nothing")
 
-    def _photos(self, photos: Sequence[str]) -> dict[str, Any]:
+    def _photos(self, photos: Sequence[Any]) -> dict[str, Any]:
         if self.operation == "edit":
             return {"images": tuple(photos)}
         if self.operation == "enhance":
