@@ -183,8 +183,8 @@ def _drop_suffix(pieces: list[tuple[str, str]]) -> None:
     if field == "ext" and text.endswith("."):
         pieces[-1] = (text.removesuffix("."), "")
     elif not field:
-        stem, suffix = os.path.splitext(text)  # noqa: PTH122 - a str
-        pieces[-1] = (stem if suffix.lower() in KNOWN_SUFFIXES else text, "")
+        stem, dot, suffix = text.rpartition(".")  # splitext would take all of ".jpg" for a stem
+        pieces[-1] = (stem if dot and f".{suffix.lower()}" in KNOWN_SUFFIXES else text, "")
     if pieces[-1] == ("", ""):
         pieces.pop()
     if pieces and pieces[-1][1] == "k":  # its dash becomes a piece of its own

@@ -34,8 +34,8 @@ def confirm_spending(
         return
     price = "a price that is not published" if high is None or low is None else in_dollars(low, high)
     if not can_ask():
-        raise click.UsageError(f"{what} cost {price}, and there is no terminal to ask on: add --max-spend USD or --yes")
-    say(f"{what}: {price}")
+        raise click.UsageError(f"{what} for {price}, and no terminal to ask on: add --max-spend USD or --yes")
+    say(f"{what} for {price}")
     click.confirm("Spend it?", abort=True, err=True)
 
 

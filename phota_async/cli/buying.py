@@ -32,7 +32,7 @@ class Buying:
     def __init__(self, options: RunOptions, how: Invocation, order: Order, progress: Progress) -> None:
         self._options, self._how, self._order, self._progress = options, how, order, progress
         self._end = RunEnd()
-        self._story = Story(order.place, quiet=how.quiet)
+        self._story = Story(order.place, quiet=how.quiet, is_from_pipe=options.is_from_pipe)
         self._results = Results(how, is_pipe=order.place.is_pipe)
 
     async def carry_out(self, batch: Batch, outcomes: AsyncIterator[Outcome], record: RunFolder, count: int) -> int:

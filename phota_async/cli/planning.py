@@ -60,8 +60,10 @@ class Plan(msgspec.Struct, kw_only=True):
         }
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing to do"
         price = in_dollars(found.estimated_low, found.estimated_high)
-        unpriced = f" and {found.unpriced} whose price is not published" if found.unpriced else ""
-        return f"{told}: {price}{unpriced} (prices of {PUBLISHED.date})"
+        if found.unpriced:
+            price = f"{price} and " if found.estimated_high else ""
+            price += f"a price that is not published for {found.unpriced}"
+        return f"{told}: {price} (prices of {PUBLISHED.date})"
 
 
 async def foresee(batch: Batch, how: Invocation, order: Order) -> Plan:

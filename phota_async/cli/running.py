@@ -20,7 +20,7 @@ from .progress import choose_progress
 from .run_options import Invocation, RunOptions, to_settings
 from .settings import connect, load_settings
 from .streams import say
-from .sums import totals_of
+from .sums import in_words, totals_of
 from .telling import tell_passed, tell_plan
 
 
@@ -67,11 +67,11 @@ class Session:
         agreed: dict[str, Any] = {"yes": options.yes, "max_spend": options.cap}
         if not needs_asking(most, **agreed):
             return
-        say(f"looking at {survey.count} items ...")
+        say(f"looking at {in_words(survey.count, 'request')} ...")
         plan = asyncio.run(self._foresee(show=False))
         if needs_asking(plan.most, **agreed):
             tell_plan(plan, self._order.place, quiet=False)
-            confirm_spending(plan.low, plan.most, what=f"{plan.to_buy} to buy", **agreed)
+            confirm_spending(plan.low, plan.most, what=in_words(plan.to_buy, "request"), **agreed)
 
     def buy(self, folder: RunFolder | None, count: int) -> int:
         """Carry everything out and return the exit code."""

@@ -5,8 +5,13 @@ from typing import Any
 from phota_async.batch import BatchStatistics
 
 
-def summary(statistics: BatchStatistics) -> str:
-    """Return the counts that are not 0, and what was spent."""
+def summary(statistics: BatchStatistics, *, unpriced: int = 0) -> str:
+    """Return the counts that are not 0, and what was spent.
+
+    Args:
+        statistics: The batch's.
+        unpriced: Items that were bought for a price that nobody knows.
+    """
     counts = {
         "done": statistics.done,
         "known already": statistics.skipped,
@@ -15,7 +20,15 @@ def summary(statistics: BatchStatistics) -> str:
         "over the budget": statistics.over_budget,
     }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing done"
-    return f"{told}; ${statistics.spent:.2f} spent"
+    return f"{told}; {_spent(statistics, unpriced)}"
+
+
+def _spent(statistics: BatchStatistics, unpriced: int) -> str:
+    """Say what was spent; what is not known is never told as nothing."""
+    if not unpriced:
+        return f"${statistics.spent:.2f} spent"
+    rest = f"a price that is not known for {unpriced}"
+    return f"${statistics.spent:.2f} spent and {rest}" if statistics.spent else f"spent {rest}"
 
 
 def totals_of(statistics: BatchStatistics, *, missed: int = 0) -> dict[str, Any]:
@@ -23,3 +36,8 @@ def totals_of(statistics: BatchStatistics, *, missed: int = 0) -> dict[str, Any]
     names = ("done", "skipped", "failed", "unknown", "over_budget", "planned")
     counts: dict[str, Any] = {name: getattr(statistics, name) for name in names}
     return counts | {"missed": missed, "spent": str(statistics.spent)}
+
+
+def in_words(count: int, what: str) -> str:
+    """Return a count with its noun: ``1 photo``, ``2 photos``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -30,12 +30,14 @@ class Story:
     Args:
         place: Where its pictures go.
         quiet: Whether only troubles are told.
+        is_from_pipe: Whether the photo came through standard input, so that only the person can give it again.
     """
 
-    def __init__(self, place: Place, *, quiet: bool) -> None:
+    def __init__(self, place: Place, *, quiet: bool, is_from_pipe: bool = False) -> None:
         self._quiet = quiet
+        self._is_from_pipe = is_from_pipe
         self._place = place
-        self._foreign = 0
+        self._foreign = self._unpriced = 0
         self._problems: list[str] = []
         self.missed = 0
         """Items in which somebody was not recognised."""
@@ -43,11 +45,14 @@ class Story:
     @property
     def resume(self) -> str:
         """The command that goes on with the run."""
+        if self._is_from_pipe:
+            return "the same command, with the same photo"
         return shlex.join(["phota", "resume", shown(self._place.folder)])
 
     def add(self, outcome: Outcome) -> None:
         """Note an outcome."""
         self._foreign += is_foreign(outcome)
+        self._unpriced += outcome.status == "done" and outcome.spent is None
         self.missed += bool(outcome.missing)
         if outcome.error is not None and len(self._problems) < MOST_TOLD:
             self._problems.append(f"  {outcome.key}: {outcome.error}")
@@ -56,7 +61,7 @@ class Story:
         """Say how a run ended and what to do next."""
         if self._quiet and code == ExitCode.DONE:
             return
-        say(summary(statistics))
+        say(summary(statistics, unpriced=self._unpriced))
         if self._quiet:
             for problem in self._problems:
                 say(problem)
