@@ -175,7 +175,9 @@ async def test_a_file_that_is_not_the_batchs_is_left_alone_and_so_is_the_item(
     assert phota_sandbox.posts("/generate") == 3
 
 
-async def test_edits_of_several_variations_number_each(phota_sandbox: Sandbox, connect: Connect, tmp_path: Path) -> None:
+async def test_edits_of_several_variations_number_each(
+    phota_sandbox: Sandbox, connect: Connect, tmp_path: Path
+) -> None:
     profile = phota_sandbox.add_profile()
     client = connect(phota_sandbox.base_url, api_key=phota_sandbox.api_key)
     request = EditRequest([real_picture()], "x", profile_ids=[profile], num_output_images=2)
