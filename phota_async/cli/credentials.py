@@ -1,6 +1,7 @@
 """The file of keys: readable by its owner only, written whole or not at all, never quoted in an error.
 
-``api_key = "..."`` stands at the top for the account without a name, in a table ``[accounts.work]`` for a named one. A ``base_url`` beside a key binds it: it goes to that address and nowhere else.
+``api_key = "..."`` stands at the top for the account without a name, in a table ``[accounts.work]`` for a named one.
+A ``base_url`` beside a key binds it: it goes to that address and nowhere else.
 """
 
 import os

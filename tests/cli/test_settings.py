@@ -404,7 +404,7 @@ def test_a_masked_key(key: str, shown: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n", "a b", "schlüssel", "a\x00b"])
 def test_what_is_no_key(text: str) -> None:
-    with pytest.raises(ConfigError, match="^key: expected"):
+    with pytest.raises(ConfigError, match=r"^key: expected"):
         check_key(text)
 
 
