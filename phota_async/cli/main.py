@@ -10,7 +10,6 @@ from click.shell_completion import CompletionItem
 
 from .extras import missing_message
 
-
 DIRS = "platformdirs"
 
 
@@ -34,7 +33,9 @@ COMMANDS = {
         "See it all work, on this machine alone: no key, no network.",
         ("rich", "PIL", "jinja2"),
     ),
-    "doctor": LazyCommand("doctor_command:doctor", "Look whether everything works: key, network, disk, files.", (DIRS,)),
+    "doctor": LazyCommand(
+        "doctor_command:doctor", "Look whether everything works: key, network, disk, files.", (DIRS,)
+    ),
     "config": LazyCommand("config_command:config", "Show the settings, and store the key.", (DIRS,)),
     "completion": LazyCommand("completion_command:completion", "Print what makes the Tab key know phota."),
     "sandbox": LazyCommand(
