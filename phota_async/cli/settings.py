@@ -7,7 +7,7 @@ taken only where the account's key is bound to that very address.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ import msgspec
 from ..client import PhotaClient
 from ..config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE
 from ..errors import ConfigError
+from ..events import Hook
 from .config_files import SettingsFile, config_path, read_config, read_project
 from .credentials import Credential, Credentials, check_key, credentials_path, read_credentials
 from .fields import FIELDS, check_account, convert, nearest
@@ -106,8 +107,12 @@ def settings_of(sources: Sources, flag: str | None = None) -> Settings:
     return Settings(**values | {"key": key, "base_url": address}, people=found.people(), places=places)
 
 
-def connect(settings: Settings) -> PhotaClient:
+def connect(settings: Settings, *, hooks: Iterable[Hook] = ()) -> PhotaClient:
     """Return a client with the account's key.
+
+    Args:
+        settings: What `load_settings` returned.
+        hooks: As in `PhotaClient`.
 
     Raises:
         ConfigError: There is no key.
@@ -115,7 +120,7 @@ def connect(settings: Settings) -> PhotaClient:
     if settings.key is None:
         whose = f" for account {settings.account}" if settings.account else ""
         raise ConfigError(f"no API key{whose}").with_context(hint=NO_KEY)
-    return PhotaClient(settings.key, settings.base_url or DEFAULT_BASE_URL)
+    return PhotaClient(settings.key, settings.base_url or DEFAULT_BASE_URL, hooks=hooks)
 
 
 Value = tuple[Any, str]
