@@ -84,8 +84,12 @@ def test_the_environment_goes_before_the_project_before_the_own_file(
 def test_every_setting_comes_from_the_environment(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.keys(f'[accounts.work]\napi_key = "{OTHER_KEY}"')
     for name, text in {
-        "ACCOUNT": "work", "BASE_URL": HERE, "MAX_SPEND": "12.50", "CONCURRENCY": "7",
-        "UPLOAD": "s3://bucket/tmp", "STATE_DIR": "/var/lib/phota",
+        "ACCOUNT": "work",
+        "BASE_URL": HERE,
+        "MAX_SPEND": "12.50",
+        "CONCURRENCY": "7",
+        "UPLOAD": "s3://bucket/tmp",
+        "STATE_DIR": "/var/lib/phota",
     }.items():
         monkeypatch.setenv(f"PHOTA_{name}", text)
     settings = load_settings()
