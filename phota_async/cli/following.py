@@ -83,7 +83,12 @@ class Standing:
 
 
 def choose_states(
-    names: Iterable[str], *, expected: float | None = None, quiet: bool = False, no_progress: bool = False
+    names: Iterable[str],
+    *,
+    expected: float | None = None,
+    quiet: bool = False,
+    no_progress: bool = False,
+    is_told: bool = False,
 ) -> States:
     """Return what suits standard error and the flags.
 
@@ -92,9 +97,10 @@ def choose_states(
         expected: Seconds that it takes, about; ``None`` where nobody knows.
         quiet: Whether lines are not wanted.
         no_progress: Whether nothing may move.
+        is_told: Whether changes are written elsewhere, so that lines would say them twice.
     """
     if not may_draw(quiet=quiet, no_progress=no_progress):
-        return PlainStates(quiet=quiet)
+        return PlainStates(quiet=quiet or is_told)
     from .live_states import LiveStates  # noqa: PLC0415 - rich takes a tenth of a second
 
     return LiveStates(names, expected=expected)

@@ -91,7 +91,7 @@ def watch(
     if not ids:
         say("nothing is training")
         return
-    states = choose_states(ids, expected=TRAINING, quiet=True, no_progress=no_progress or quiet)
+    states = choose_states(ids, expected=TRAINING, quiet=quiet, no_progress=no_progress, is_told=True)
     with states:
         errors = asyncio.run(_watch(settings, ids, states, interval=interval, as_json=as_json))
     ctx.exit(end(len(ids) - len(errors), errors))

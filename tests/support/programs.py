@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 from phota_async.sandbox import SandboxThread
 
-DEADLINE = 60.0  # seconds after which something hangs
+DEADLINE = 30.0  # seconds after which something hangs
 PHOTA = (sys.executable, "-m", "phota_async")
 
 
@@ -90,13 +90,18 @@ class OnTerminal:
         self._command, self._env, self._cwd = command, surroundings(env or {}), cwd
         self._columns, self._is_piped = columns, piped
         self._raw = b""
-        self.piped = ""
+        self.piped_bytes = b""
         self.code = -1
 
     @property
     def screen(self) -> str:
         """All that came to the terminal, escape sequences included."""
         return self._raw.decode(errors="replace")
+
+    @property
+    def piped(self) -> str:
+        """All that came out of the piped standard output."""
+        return self.piped_bytes.decode()
 
     def __enter__(self) -> Self:
         self._terminal, inner = pty.openpty()
@@ -122,7 +127,7 @@ class OnTerminal:
         while self._read():
             pass
         if self._process.stdout is not None:
-            self.piped = self._process.stdout.read().decode()
+            self.piped_bytes = self._process.stdout.read()
             self._process.stdout.close()
         self.code = self._process.wait(DEADLINE)
         os.close(self._terminal)
