@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError
+from .extras import missing_message
 from .fields import FIELDS, convert, describe, is_key_name, is_name, nearest
 from .people import check_alias
 
@@ -28,8 +29,14 @@ class SettingsFile(NamedTuple):
 
 
 def config_folder() -> Path:
-    """Return the folder of the user's own files, which need not exist."""
-    import platformdirs  # noqa: PLC0415 - completion and help need no folder
+    """Return the folder of the user's own files, which need not exist.
+
+    Raises:
+        ConfigError: What finds it is not installed.
+    """
+    if message := missing_message("phota", ["platformdirs"]):
+        raise ConfigError(message)
+    import platformdirs  # noqa: PLC0415 - help needs no folder
 
     return Path(platformdirs.user_config_path("phota", appauthor=False))
 

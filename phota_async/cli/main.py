@@ -10,8 +10,6 @@ from click.shell_completion import CompletionItem
 
 from .extras import missing_message
 
-DIRS = "platformdirs"
-
 
 class LazyCommand(NamedTuple):
     """Where a command lives, and what can be said of it without importing it."""
@@ -33,10 +31,8 @@ COMMANDS = {
         "See it all work, on this machine alone: no key, no network.",
         ("rich", "PIL", "jinja2"),
     ),
-    "doctor": LazyCommand(
-        "doctor_command:doctor", "Look whether everything works: key, network, disk, files.", (DIRS,)
-    ),
-    "config": LazyCommand("config_command:config", "Show the settings, and store the key.", (DIRS,)),
+    "doctor": LazyCommand("doctor_command:doctor", "Look whether everything works: key, network, disk, files."),
+    "config": LazyCommand("config_command:config", "Show the settings, and store the key."),
     "completion": LazyCommand("completion_command:completion", "Print what makes the Tab key know phota."),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",

@@ -38,7 +38,8 @@ def spend(*, outs: tuple[Path, ...], by: str, as_json: bool) -> None:
              phota spend out other --by op --json
     """  # noqa: D301 - \b keeps click from joining the lines
     places = outs or (Path(),)
-    sums = asyncio.run(_sum_up([ledger_of(out) for out in places], _group(by, places)))
+    ledgers = dict.fromkeys(ledger_of(out).resolve() for out in places)  # each once, however it was named
+    sums = asyncio.run(_sum_up(list(ledgers), _group(by, places)))
     if as_json:
         for name in sorted(sums):
             result(to_json(name, sums[name]))

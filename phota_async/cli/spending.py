@@ -51,7 +51,7 @@ def is_purchase(record: Record) -> bool:
 
 
 def by_day(record: Record) -> str:
-    """Return the day on which it was first sent, in this machine's time."""
+    """Return the day on which it was first sent, in this machine's time; of what was bought anew, the last time."""
     if record.first_intent_at is None:
         return UNDATED
     return datetime.fromtimestamp(record.first_intent_at).astimezone().date().isoformat()

@@ -55,8 +55,12 @@ def test_a_list_for_programs(sandbox: SandboxThread, run: Run) -> None:
     objects = [json.loads(line) for line in run("list", "--tag", "user\t1", "--json").out.splitlines()]
     assert objects == [
         {
-            **{"schema": "phota.profile/1", "profile_id": MIA, "status": "READY", "message": ""},
-            **{"tag": "user\t1", "aliases": ["mia"]},
+            "schema": "phota.profile/1",
+            "profile_id": MIA,
+            "status": "READY",
+            "message": "",
+            "tag": "user\t1",
+            "aliases": ["mia"],
         }
     ]
 

@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -303,7 +304,7 @@ with choose_progress() as progress:
 """
 
 
-def on_terminal(*, piped: bool = False, columns: int = 80, **env: str) -> OnTerminal:
+def on_terminal(env: Mapping[str, str] | None = None, *, piped: bool = False, columns: int = 80) -> OnTerminal:
     name = HOSTILE.encode("unicode_escape").decode()
     return OnTerminal([sys.executable, "-c", RUN, name], piped=piped, columns=columns, env=env)
 
@@ -335,7 +336,7 @@ def test_a_pipe_gets_results_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("CI", "1")])
 def test_where_nothing_may_move_there_is_a_line_an_item(name: str, value: str) -> None:
-    with on_terminal(piped=True, **{name: value, "FORCE_COLOR": "1"}) as shown:
+    with on_terminal({name: value, "FORCE_COLOR": "1"}, piped=True) as shown:
         pass
     assert "\x1b" not in shown.screen
     assert "[1/2] " in shown.screen
@@ -343,7 +344,7 @@ def test_where_nothing_may_move_there_is_a_line_an_item(name: str, value: str) -
 
 
 def test_no_color_moves_without_colour() -> None:
-    with on_terminal(NO_COLOR="1") as shown:
+    with on_terminal({"NO_COLOR": "1"}) as shown:
         pass
     assert "2/2" in shown.screen
     assert not re.search(r"\x1b\[(3[0-7]|9[0-7])", shown.screen)

@@ -73,8 +73,15 @@ async def test_by_operation_and_batch_and_as_json(tmp_path: Path) -> None:
     ]
     groups = [json.loads(line) for line in spend("--by", "batch", "--json", cwd=tmp_path).out.splitlines()]
     assert groups[1] == {
-        **{"schema": "phota.spend/1", "group": "other", "currency": "USD", "purchases": 1, "done": 1},
-        **{"spent": "0.15", "open": "0", "doubtful": "0", "unpriced": 0},
+        "schema": "phota.spend/1",
+        "group": "other",
+        "currency": "USD",
+        "purchases": 1,
+        "done": 1,
+        "spent": "0.15",
+        "open": "0",
+        "doubtful": "0",
+        "unpriced": 0,
     }
     assert Decimal(groups[0]["doubtful"]) == Decimal("0.30")
 
@@ -94,7 +101,7 @@ async def test_several_folders_and_a_ledgers_file(tmp_path: Path) -> None:
     for name in ("one", "two"):
         async with ledger_in(tmp_path / name) as ledger:
             await buy(ledger, "same", Done(cost=TWELVE))
-    told = spend("one", "two/.phota/ledger.sqlite", cwd=tmp_path)
+    told = spend("one", "two/.phota/ledger.sqlite", "two", "./one", cwd=tmp_path)
     assert told.out == "2026-11-20\t2\t0.24\t0.00\t0.00\t0\n"
     assert told.err == ""
 
