@@ -52,6 +52,6 @@ SCENARIO = Scenario(
     "command_help",
     "the command's help in a new interpreter",
     opened,
-    (Case(CASE, tuple(CODE), 6),),
+    (Case(CASE, tuple(CODE), 12),),
     (milliseconds_beyond(OURS, "python"),),
 )

@@ -62,6 +62,8 @@ def drawn(progress: LiveProgress, width: int = 80) -> list[str]:
 
 
 class Stream(io.StringIO):
+    encoding = "utf-8"  # what a real stream says
+
     def __init__(self, *, is_terminal: bool) -> None:
         super().__init__()
         self._is_terminal = is_terminal
@@ -279,6 +281,19 @@ def test_too_many_failures_are_counted_and_what_is_said_is_kept() -> None:
     assert "... and 980 more" in shown
     assert shown.count("line ") == 1000
     assert not board._flush()
+
+
+def test_what_others_write_meanwhile_stands_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper, terminal = console(), Stream(is_terminal=True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Board(lambda: "picture", paper):
+        assert sys.stderr.isatty()
+        assert sys.stderr.encoding == "utf-8"
+        sys.stderr.write("one\ntwo\x1b[2J\nno end of a line")
+    assert sys.stderr is terminal
+    shown = str(paper.file.getvalue())  # type: ignore[attr-defined]  # a StringIO
+    assert "one\ntwo\ufffd[2J\nno end of a line\npicture" in shown
+    assert terminal.getvalue() == ""
 
 
 # On a real terminal

@@ -120,6 +120,7 @@ def test_names_that_others_use_for_the_key_are_not_read(files: Files, monkeypatc
         ("PHOTA_CONCURRENCY", "0", "expected a whole number of 1 or more, got 0"),
         ("PHOTA_MAX_SPEND", "-1", "expected US dollars, 0 or more, got '-1'"),
         ("PHOTA_MAX_SPEND", "NaN", "expected US dollars, 0 or more"),
+        ("PHOTA_MAX_SPEND", "much", "expected US dollars, 0 or more, got 'much'"),
         ("PHOTA_BASE_URL", "http://api.one.test", "expected https, got http"),
         ("PHOTA_STATE_DIR", "here", "expected an absolute path, got 'here'"),
         ("PHOTA_ACCOUNT", "a b", "expected a name of letters"),
