@@ -29,7 +29,7 @@ def complete_people(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def complete_accounts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
     """Complete an account's name."""
-    from .settings import read_sources  # noqa: PLC0415 - only the Tab key asks
+    from .sources import read_sources  # noqa: PLC0415 - only the Tab key asks
 
     try:
         sources = read_sources()

@@ -218,9 +218,20 @@ def test_a_project_cannot_pair_the_environments_key_with_an_accounts_address(
     files.own(f'[accounts.staging]\nbase_url = "{THERE}"')
     files.project('account = "staging"')
     monkeypatch.setenv("PHOTA_API_KEY", KEY)
-    assert "phota.toml chooses the account staging, and PHOTA_API_KEY is set" in refusal()
+    settings = load_settings()
+    assert (settings.account, settings.base_url, settings.key) == (None, None, KEY)
     monkeypatch.setenv("PHOTA_ACCOUNT", "staging")  # said by the user
     assert load_settings().base_url == THERE
+
+
+@pytest.mark.parametrize("write", [Files.project, Files.own])
+def test_a_key_in_the_environment_needs_no_account_of_a_file(
+    write: Callable[[Files, str], Path], files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(files, 'account = "studio"')  # which this machine, a server, does not know
+    assert "no account 'studio'" in refusal()
+    monkeypatch.setenv("PHOTA_API_KEY", KEY)
+    assert load_settings().account is None
 
 
 @pytest.mark.parametrize(
