@@ -1,6 +1,7 @@
 """The ``phota`` command: its verbs are imported when they are called, and errors become exit codes here."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -11,6 +12,9 @@ from .extras import missing_message
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+
+CLOSED_PIPE = 141  # 128 and SIGPIPE's number: what shells say of a program whose reader left
 
 
 class LazyCommand(NamedTuple):
@@ -85,6 +89,16 @@ class LazyGroup(click.Group):
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [*found, *options]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; when whoever reads its results has gone, end without a word, as other programs do."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not _is_closed_pipe(error):
+                raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush goes nowhere
+        sys.exit(CLOSED_PIPE)
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -101,6 +115,13 @@ class LazyGroup(click.Group):
         except Exception as error:  # noqa: BLE001 - the border: what is not ours is raised again
             leave(error)
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _is_closed_pipe(error: Exception) -> bool:
+    """Whether nobody reads standard output any more; the network's broken pipes are errors of ours by now."""
+    if isinstance(error, ExceptionGroup):
+        return error.subgroup(BrokenPipeError) is not None
+    return isinstance(error, BrokenPipeError)
 
 
 def leave(error: Exception) -> NoReturn:

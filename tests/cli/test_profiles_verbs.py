@@ -1,12 +1,14 @@
 """``phota profiles``: the real command on a real sandbox, with pipes and on a terminal."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.pictures import real_picture
-from support.programs import PHOTA, Ended, OnTerminal, access, phota
+from support.programs import PHOTA, Ended, OnTerminal, access, phota, surroundings
 
 from phota_async.sandbox import SandboxThread, running_sandbox
 
@@ -110,6 +112,22 @@ def test_a_wrong_key_and_no_service(run: Run) -> None:
     nowhere = run("list", PHOTA_BASE_URL="http://127.0.0.1:9", PHOTA_API_KEY="")
     assert nowhere.code == 2
     assert "PHOTALABS_API_KEY are not read" in nowhere.err
+
+
+@pytest.mark.parametrize("verb", ["list", "watch", "wait"])
+def test_a_reader_that_leaves_is_no_error(verb: str, sandbox: SandboxThread) -> None:
+    ids = [f"prof_{number:08}" for number in range(600)]
+    for profile_id in ids:
+        sandbox.add_profile(profile_id)
+    command = [*PHOTA, "profiles", verb, *(["-q", *ids] if verb != "list" else [])]
+    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": surroundings(access(sandbox))}
+    with subprocess.Popen(command, text=True, pipesize=4096, **how) as process:  # it cannot write all of them at once
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("prof_")
+        process.stdout.close()
+        told = process.stderr.read()
+        assert (process.wait(), "Traceback" in told, "Exception" in told) == (141, False, False)
 
 
 # wait, watch
