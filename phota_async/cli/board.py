@@ -22,6 +22,7 @@ from .plain_text import clean
 from .progress import shares_the_terminal
 
 DRAWINGS = 8  # a second, at most
+LONGEST = 100_000  # characters of a line that is said: a result is shown whole
 MOST_NOTES = 20  # lines of the kind that may be left out, each time it draws
 
 
@@ -57,7 +58,7 @@ class Board:
 
     def say(self, text: str) -> None:
         """Write lines above the picture, the next time it is drawn."""
-        self._lines.extend(clean(line) for line in text.splitlines())
+        self._lines.extend(clean(line, LONGEST) for line in text.splitlines())
 
     def note(self, line: str) -> None:
         """Do as `say`, unless there are too many of them: then only their number is told."""
