@@ -77,12 +77,12 @@ class LedgerView:
         return 0 if self._connection is None else (await self.run(rows.committed)).get(batch, 0)
 
     async def records(self) -> AsyncIterator[Record]:
-        """Yield all records, in the order of their ids."""
-        after = ("", 0)
-        while found := await self._records(lambda connection, place=after: rows.page(connection, None, place, PAGE)):  # type: ignore[misc]
+        """Yield all records, in the order of their ids, as `Store.records` does."""
+        found = await self._page(("", 0))
+        while found:
             for record in found:
                 yield record
-            after = (found[-1].purchase, found[-1].copy)
+            found = await self._page((found[-1].purchase, found[-1].copy)) if len(found) == PAGE else []
 
     async def run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run an operation that reads.
@@ -102,6 +102,9 @@ class LedgerView:
 
     def __repr__(self) -> str:
         return f"<LedgerView {self.path} {'closed' if self._connection is None else 'open'}>"
+
+    async def _page(self, after: tuple[str, int]) -> list[Record]:
+        return await self._records(lambda connection: rows.page(connection, None, after, PAGE))
 
     async def _records(self, find: Callable[[sqlite3.Connection], list[Record]]) -> list[Record]:
         return [] if self._connection is None else await self.run(find)
