@@ -49,6 +49,9 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 10
     """The service or the way to it; the same may work later."""
     INTERRUPTED = 130
+    """Ctrl-C."""
+    TERMINATED = 143
+    """Asked to end by the system."""
 
 
 _BY_ERROR: tuple[tuple[type[PhotaError], ExitCode], ...] = (

@@ -27,6 +27,16 @@ COMMANDS = {
         "Every operation on real photos, on a local sandbox: no key, no network.",
         ("rich", "PIL", "jinja2"),
     ),
+    "train": LazyCommand(
+        "train_command:train",
+        "A profile from a folder of photos: check, upload, train, clean up.",
+        ("rich", "PIL", "platformdirs"),
+    ),
+    "check": LazyCommand(
+        "check_command:check",
+        "Look at a folder's photos before a training is paid for: free, offline.",
+        ("rich", "PIL"),
+    ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
         "Serve a local stand-in of the service, for tests and first steps.",
