@@ -338,11 +338,13 @@ class TrainingError(PhotaError):
 
 
 class UploadError(PhotaError):
-    """A training photo could not be put where the service can fetch it. The training was not sent, so it costs nothing.
+    """A training photo could not be put where the service can fetch it, or not be removed from there.
+
+    An upload that fails costs nothing: the training is not sent.
 
     Args:
-        name: The random name under which it was to stand.
-        place: Where to, without anything secret.
+        name: The random name under which it stands, or was to stand.
+        place: Where, without anything secret.
         reason: What broke.
     """
 
@@ -353,8 +355,8 @@ class UploadError(PhotaError):
         self.reason = reason
 
     def sentence(self) -> str:
-        """Say where to it could not be put and why."""
-        return f"{self.name} cannot be put at {shorten(self.place)}: {shorten(self.reason)}"
+        """Say which, where and why."""
+        return f"upload {self.name} at {shorten(self.place)}: {shorten(self.reason)}"
 
 
 class DownloadError(PhotaError):

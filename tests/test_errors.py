@@ -76,7 +76,7 @@ SENTENCES = {
     "BadRequestError": "HTTP 422 VALIDATION: prompt: too long",
     "JobFailedError": "job j1 ended as failed NO_FACE: no face",
     "TrainingError": "training of profile p1 ended as ERROR: no subject",
-    "UploadError": "0f.jpg cannot be put at s3://bucket/faces: 403 Forbidden",
+    "UploadError": "upload 0f.jpg at s3://bucket/faces: 403 Forbidden",
     "DownloadError": "https://cdn.example.com/1.jpg: HTTP 410",
 }
 each_error = pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)

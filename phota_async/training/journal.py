@@ -65,6 +65,7 @@ class UploadJournal:
         self.record = record
         self._lock = OwnerLock(path) if path is not None else None
         self._turn = threading.Lock()
+        self._is_over = False
 
     def __repr__(self) -> str:
         return f"<UploadJournal {self.path}, {len(self.record.names)} uploads>"
@@ -108,7 +109,8 @@ class UploadJournal:
 
     def _write(self, path: Path) -> None:
         with self._turn:  # whoever comes last writes what is known last
-            _replace(path, _encode(self.record))
+            if not self._is_over:
+                _replace(path, _encode(self.record))
 
     async def note_upload(self, name: str) -> None:
         """Add an upload that is about to be sent."""
@@ -129,8 +131,13 @@ class UploadJournal:
     async def end(self) -> None:
         """Remove it: nothing is left to do."""
         if self.path is not None:
-            await threads.run(_remove, self.path)
+            await threads.run(self._remove, self.path)
         self.close()
+
+    def _remove(self, path: Path) -> None:
+        with self._turn:  # a cancelled task may have left a writing thread behind
+            self._is_over = True
+            _remove(path)
 
 
 def journals_in(folder: Path) -> Iterator[UploadJournal]:

@@ -109,7 +109,7 @@ async def verify_link(upload: Upload, place: str, fetch: Callable[[str], Awaitab
         pieces = await fetch(upload.link)
     except PhotaError as error:
         reason = f"its link does not lead to it: {getattr(error, 'reason', '') or error.sentence()}"
-        raise UploadError(upload.name, place, reason).with_context(hint=error.hint or FETCHED_BACK) from None
+        raise UploadError(upload.name, place, reason).with_context(hint=FETCHED_BACK) from None
     if await threads.run(_digest, b"".join(pieces)) != upload.digest:
         raise UploadError(upload.name, place, "its link leads to something else").with_context(hint=FETCHED_BACK)
 
