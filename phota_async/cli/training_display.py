@@ -63,9 +63,10 @@ class LiveDisplay(Display):
     def __init__(self) -> None:
         super().__init__()
         self._console = Console(stderr=True)
-        self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._render, transient=True)
+        self._spinner = Spinner("dots")
         self._text, self._done, self._total = "", 0.0, 0.0
         self._since: float | None = None
+        self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._render, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -95,7 +96,7 @@ class LiveDisplay(Display):
 
     def _render(self) -> RenderableType:
         line = Table.grid(padding=(0, 1))
-        parts: list[RenderableType] = [Spinner("dots"), Text(self._text)]
+        parts: list[RenderableType] = [self._spinner, Text(self._text)]
         done, clock = self._done, ""
         if self._since is not None:
             done = time.monotonic() - self._since

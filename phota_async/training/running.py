@@ -1,5 +1,6 @@
 """Train a profile from photos: upload them, create, wait, and delete the uploads again."""
 
+import contextlib
 import logging
 import secrets
 import time
@@ -11,7 +12,7 @@ import anyio
 import msgspec
 
 from ..client import PhotaClient
-from ..errors import CheckError, NotFoundError, PhotaError, TrainingError
+from ..errors import CheckError, ConfigError, NotFoundError, PhotaError, TrainingError
 from ..media.sinks import MemorySink
 from ..models import Profile
 from ..photos.workers import PhotoWorkers
@@ -149,6 +150,7 @@ class _Run:
             if self._may_exist(error):
                 self._say_what_stays()
             else:
+                await self._forget_creation()
                 await self._clean()
             raise
 
@@ -182,6 +184,12 @@ class _Run:
         """Whether the service may be training all the same."""
         is_refused = isinstance(error, PhotaError) and error.charged == "no"
         return self._journal.record.sent_at is not None and not is_refused
+
+    async def _forget_creation(self) -> None:
+        """Note that nothing was created: whoever finishes this has no profile to wait for."""
+        with anyio.CancelScope(shield=True), contextlib.suppress(ConfigError):
+            if self._journal.record.sent_at is not None:
+                await self._journal.note(sent_at=None)
 
     async def _clean(self) -> Mapping[str, str]:
         return await clean(self._journal, self._uploader, self._waiting.tell)

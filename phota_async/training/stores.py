@@ -3,6 +3,7 @@
 Only obstore's synchronous calls are used, in threads: its asynchronous ones can abort the interpreter at its end.
 """
 
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -90,11 +91,8 @@ class StoreUploader:
         import obstore  # noqa: PLC0415 - an extra
 
         def remove() -> None:
-            try:
+            with contextlib.suppress(FileNotFoundError):  # gone, with its bucket perhaps
                 obstore.delete(self._store, name)
-            except FileNotFoundError as error:  # GCS and Azure say so; that a whole bucket is gone is another thing
-                if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-                    raise
 
         with turn:
             self._try(name, remove)

@@ -234,6 +234,18 @@ async def test_a_refused_creation_takes_the_uploads_away(home: Home, photos: lis
     assert home.files == []
 
 
+async def test_what_a_refused_creation_leaves_needs_no_waiting(home: Home, photos: list[Path]) -> None:
+    home.sandbox.fail("POST /profiles/add", status=402)
+    home.shelf.sticky = 1
+    with pytest.raises(InsufficientCreditsError):
+        await home.train(photos)
+    (left,) = await left_over(home.journals)
+    assert (len(left.names), left.sent_at) == (1, None)
+    (finished,) = await home.finish(uploader=home.shelf)
+    assert (finished.profile_id, finished.deleted) == ("", 1)
+    assert home.files == []
+
+
 async def test_cancelled_while_uploading(home: Home, photos: list[Path]) -> None:
     home.shelf.gate = asyncio.Event()
     uploading = asyncio.Event()

@@ -85,8 +85,15 @@ async def test_what_a_store_refuses_is_said_without_secrets(bucket: Bucket) -> N
     assert "look at the bucket's name" in text
     assert "Debug source" not in text
     assert not any(value in text for value in KEYS.values())
-    with pytest.raises(UploadError):
-        await uploader.delete(NAME)  # a bucket that is gone hides what is in it
+    await uploader.delete(NAME)  # a bucket that is not there holds nothing
+
+
+async def test_a_store_that_cannot_be_reached_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.training.stores.RETRY", {"max_retries": 0})
+    uploader = StoreUploader("s3://bucket?endpoint=http://127.0.0.1:9&region=us-east-1")
+    for action in (uploader.upload(NAME, b"photo"), uploader.delete(NAME)):
+        with pytest.raises(UploadError, match="error sending request|Connection refused"):
+            await action
 
 
 @pytest.mark.parametrize(
