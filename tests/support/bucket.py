@@ -35,7 +35,7 @@ class Bucket:
     @property
     def objects(self) -> dict[str, bytes]:
         """What is in it, by its whole name."""
-        found: list[Any] = self._store.list().collect()
+        found: Any = self._store.list().collect()
         return {each["path"]: bytes(obstore.get(self._store, each["path"]).bytes()) for each in found}
 
 

@@ -15,7 +15,14 @@ from photos.samples import jpeg, leaks
 from support.bucket import Bucket
 from support.clients import Connect, quick
 
-from phota_async import CheckError, DeadlineError, InputError, PhotaClient, ResponseLostError, TrainingError, UploadError
+from phota_async import (
+    CheckError,
+    DeadlineError,
+    InputError,
+    PhotaClient,
+    TrainingError,
+    UploadError,
+)
 from phota_async.errors import AuthenticationError, ConfigError, InsufficientCreditsError, NotFoundError
 from phota_async.photos import PhotoWorkers
 from phota_async.sandbox import Sandbox
@@ -47,7 +54,8 @@ class Home:
 
     def tell(self, progress: TrainingProgress) -> None:
         self.told.append(progress)
-        self.on.get(progress.stage, lambda _: None)(progress)
+        if progress.stage in self.on:
+            self.on[progress.stage](progress)
 
     async def train(self, photos: list[Path], uploader: Any = None, **options: Any) -> Any:
         given: dict[str, Any] = {"tier": "fast", "journal_folder": self.journals, "workers": self.workers} | options
@@ -56,7 +64,9 @@ class Home:
         )
 
     async def finish(self, **options: Any) -> Any:
-        return await finish_trainings(self.client, self.journals, waiting=Waiting(tell=self.tell, timeout=20), **options)
+        return await finish_trainings(
+            self.client, self.journals, waiting=Waiting(tell=self.tell, timeout=20), **options
+        )
 
     @property
     def files(self) -> list[str]:
@@ -82,7 +92,12 @@ def home(sandbox: Sandbox, connect: Connect, workers: PhotoWorkers, tmp_path: Pa
 
 async def test_a_profile_is_trained_and_nothing_stays(home: Home, photos: list[Path], bucket: Bucket) -> None:
     seen: list[dict[str, bytes]] = []
-    home.on["training"] = lambda _: (seen.append(bucket.objects), home.sandbox.clock.advance(LONG))
+
+    def look(_: object) -> None:
+        seen.append(bucket.objects)
+        home.sandbox.clock.advance(LONG)
+
+    home.on["training"] = look
     training = await home.train(photos, StoreUploader(bucket.address()), tag="u_17")
 
     profile = home.sandbox.profiles[training.profile.profile_id]
@@ -120,11 +135,10 @@ async def test_nothing_but_the_picture_leaves(home: Home, photos: list[Path], tm
 
 
 async def test_the_order_of_the_photos_is_kept(home: Home, photos: list[Path]) -> None:
-    sizes = []
-    home.on["creating"] = lambda _: sizes.extend(home.shelf.photos.items())
+    uploaded: dict[str, bytes] = {}
+    home.on["creating"] = lambda _: uploaded.update(home.shelf.photos)
     training = await home.train(photos)
     links = home.sandbox.profiles[training.profile.profile_id].image_urls
-    uploaded = dict(sizes)
     prepared = [(await home.workers.prepare(photo, strip="all")).data for photo in photos]
     assert [uploaded[link.rpartition("/")[2]] for link in links] == prepared
 
@@ -219,7 +233,7 @@ async def test_a_link_that_leads_elsewhere_is_found_before_paying(
         uploader: Any = ShellUploader(f"echo {other} # {{path}} {{name}}", delete="true {name}")
     else:
         uploader = PublicFolder(base, served)
-    with pytest.raises(UploadError, match="its link .*; the service could not fetch it either"):
+    with pytest.raises(UploadError, match=r"its link .*; the service could not fetch it either"):
         await home.train(photos, uploader)
     assert home.trainings == 0
     assert list(served.iterdir()) == []
@@ -343,10 +357,8 @@ async def test_the_journal_is_private_and_holds_no_link(home: Home, photos: list
 async def test_a_wait_that_runs_out_of_time_is_finished_later(home: Home, photos: list[Path]) -> None:
     home.on.clear()
     waiting = Waiting(tell=home.tell, timeout=0.05, interval=0.01)
-    with pytest.raises(DeadlineError, match="not READY after 0.05 s; the training goes on"):
-        await train_photos(
-            home.client, photos, home.shelf, tier="fast", waiting=waiting, journal_folder=home.journals
-        )
+    with pytest.raises(DeadlineError, match=r"not READY after 0.05 s; the training goes on"):
+        await train_photos(home.client, photos, home.shelf, tier="fast", waiting=waiting, journal_folder=home.journals)
     assert len(home.shelf.photos) == 6
     home.sandbox.fail_training()
     home.sandbox.clock.advance(LONG)
