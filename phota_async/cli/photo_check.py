@@ -1,5 +1,6 @@
 """Check a folder's photos for `phota check` and `phota train`, and show what was found."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import shorten
 from ..training import Finding, PhotoCheck, check_folder
 from .extras import missing_message
 from .streams import result, say
@@ -29,8 +31,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     exclude: tuple[str, ...] = ()
 
     def name(self, path: Path | None) -> str:
-        """Return a photo's path below the folder; a dash for what is about all of them."""
-        return "-" if path is None else str(path.relative_to(self.folder))
+        """Return a photo's path below the folder; a dash for what is about all of them.
+
+        What of a name is no text is replaced, for it could not be written.
+        """
+        return "-" if path is None else os.fsencode(path.relative_to(self.folder)).decode(errors="replace")
 
 
 async def run_check(selection: Selection, display: Display) -> PhotoCheck:
@@ -61,7 +66,7 @@ def show_findings(check: PhotoCheck, selection: Selection, *, err: bool) -> None
         return
     for each in check.findings:
         fields = (each.severity, each.kind, selection.name(each.path), each.message)
-        (say if err else result)("\t".join(fields))
+        (say if err else result)("\t".join(map(shorten, fields)))  # a name may hold tabs
 
 
 def _table(check: PhotoCheck, selection: Selection) -> Table:
@@ -70,7 +75,7 @@ def _table(check: PhotoCheck, selection: Selection) -> Table:
         table.add_column(title, overflow="fold")
     for each in check.findings:
         kind = Text(each.kind, style=STYLES[each.severity])
-        table.add_row(Text(selection.name(each.path)), kind, Text(each.message))
+        table.add_row(Text(selection.name(each.path)), kind, Text(shorten(each.message)))
     return table
 
 
@@ -101,7 +106,7 @@ def finding_json(finding: Finding, selection: Selection) -> Mapping[str, Any]:
         "kind": finding.kind,
         "photo": None if finding.path is None else selection.name(finding.path),
         "other": None if finding.other is None else selection.name(finding.other),
-        "message": finding.message,
+        "message": shorten(finding.message),
     }
 
 

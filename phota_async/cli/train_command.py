@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..client import PhotaClient
 from ..errors import PhotaError
@@ -114,6 +115,8 @@ def train(
         ctx.exit(_resume(account, given, display))
     if folder is None:
         raise click.UsageError("Missing argument 'DIR'; or finish what an earlier training left with --resume")
+    if given["public_base_url"] and ctx.get_parameter_source("via") is ParameterSource.ENVIRONMENT:
+        given["via"] = ""  # a flag goes before the environment
     ctx.exit(_train(_options(folder, given), account, display, quiet=quiet))
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -75,13 +76,11 @@ async def finish_trainings(
         What became of each, the oldest first; trainings whose process lives are not touched.
     """
     how = waiting or Waiting()
-    done = []
-    for journal in await threads.run(lambda: list(journals_in(journal_folder))):
-        try:
-            done.append(await _finish(client, journal, uploader, how))
-        finally:
-            journal.close()
-    return done
+    with ExitStack() as stack:
+        journals = await threads.run(lambda: list(journals_in(journal_folder)))
+        for journal in journals:
+            stack.callback(journal.close)
+        return [await _finish(client, journal, uploader, how) for journal in journals]
 
 
 async def _finish(client: PhotaClient, journal: UploadJournal, own: Uploader | None, waiting: Waiting) -> Finished:

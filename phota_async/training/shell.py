@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from pathlib import Path, PurePath
 
 import anyio
@@ -61,14 +63,13 @@ class ShellUploader:
 
     async def upload(self, name: str, data: bytes) -> str:
         """Run the command with a photo, and return the link that it prints last."""
-        folder = await threads.run(tempfile.mkdtemp, prefix="phota-")  # nobody else can look into it
-        path = Path(folder) / name
+        copy = _Copy(name)
         try:
-            await threads.run(path.write_bytes, data)
+            path = await threads.run(copy.write, data)
             printed = await self._run(self._command, name, path)
         finally:
             with anyio.CancelScope(shield=True):
-                await threads.run(_remove, path)
+                await threads.run(copy.remove)
         link = printed.strip().rpartition("\n")[2].strip()
         if not is_http_url(link):
             raise UploadError(name, self.place, f"expected a link as the last line printed, got {_hidden(link)}")
@@ -104,6 +105,31 @@ class ShellUploader:
         return printed.decode(errors="replace")
 
 
+class _Copy:
+    """A photo in a folder that nobody else can look into, for as long as a command runs. Blocks."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._turn = threading.Lock()  # a cancelled task may leave a writing thread behind
+        self._folder: str | None = None
+        self._is_over = False
+
+    def write(self, data: bytes) -> Path:
+        with self._turn:
+            if self._is_over:
+                raise ValueError("it was removed before it was written")
+            self._folder = tempfile.mkdtemp(prefix="phota-")
+            path = Path(self._folder) / self._name
+            path.write_bytes(data)
+            return path
+
+    def remove(self) -> None:
+        with self._turn:
+            self._is_over = True
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+
 def _program(command: str) -> str:
     """Return the name of the first program in a command."""
     words = (word for word in command.split() if "=" not in word)
@@ -126,11 +152,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             process.kill()
         with anyio.CancelScope(shield=True):
             await process.communicate()
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()
 
 
 def _last_line(said: bytes) -> str:

@@ -295,6 +295,14 @@ def test_stopped_while_it_trains_it_is_finished_later(
     assert [each["profile_id"] for each in decode(out)["left"]] == [profile_id]
     assert len(bucket.objects) == 6
 
+    with standing.start("train", "--resume", "--interval", "0.02") as process:
+        read_until(process.stderr, "validating")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (code, "")
+    assert f"profile {profile_id} goes on training" in err
+    assert len(bucket.objects) == 6
+
     standing.sandbox.clock.advance(LONG)
     done = standing.train("--resume")
     assert (done.returncode, done.stdout) == (0, f"{profile_id}\n")
@@ -439,6 +447,22 @@ def test_check_as_json(desk: Desk, mia: Path) -> None:
     assert said["photos"][6]["width"] is None
     assert [(each["kind"], each["photo"]) for each in said["findings"]] == [("unreadable", "broken.jpg")]
     assert done.stderr.startswith("phota: ")
+
+
+def test_names_that_are_no_text_are_shown_all_the_same(desk: Desk, mia: Path) -> None:
+    (mia / os.fsdecode(b"0\tx\xff.jpg")).write_bytes(b"no picture")
+    (mia / "00.jpg").unlink()
+    plain, as_json = desk.run("check", mia, "--tier", "fast"), desk.run("check", mia, "--tier", "fast", "--json")
+    assert plain.stdout.startswith("error\tunreadable\t0 x\N{REPLACEMENT CHARACTER}.jpg\t")
+    assert decode(as_json.stdout)["findings"][0]["photo"] == "0\tx\N{REPLACEMENT CHARACTER}.jpg"
+
+
+def test_a_flag_goes_before_the_environment(desk: Desk, mia: Path, tmp_path: Path) -> None:
+    desk.environment["PHOTA_UPLOAD"] = "s3://bucket"
+    public = ("--public-base-url", "https://a.example", "--public-dir", tmp_path)
+    assert desk.invoke(mia, "--tier", "fast", "--dry-run", *public).exit_code == 0
+    both = desk.invoke(mia, "--tier", "fast", "--dry-run", "--via", "s3://bucket", *public)
+    assert both.exit_code == 2
 
 
 def test_check_of_no_folder() -> None:
