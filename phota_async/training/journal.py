@@ -38,6 +38,8 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Where the uploads stand, in words."""
     via: Via | None
     """How to get there; ``None`` with an uploader of the user's own."""
+    photos: str = ""
+    """What tells this set of photos from others."""
     names: tuple[str, ...] = ()
     """Each is noted before it is sent."""
     sent_at: float | None = None
@@ -138,6 +140,14 @@ class UploadJournal:
         with self._turn:  # a cancelled task may have left a writing thread behind
             self._is_over = True
             _remove(path)
+
+
+def records_in(folder: Path, *, but: Path | None = None) -> Iterator[UploadRecord]:
+    """Yield the records of all trainings but one, of living processes too, in no order. Blocks."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            if path != but:
+                yield _decode(path.read_bytes())
 
 
 def journals_in(folder: Path) -> Iterator[UploadJournal]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from .. import threads
 from ..client import PhotaClient
 from ..errors import CheckError, ConfigError, NotFoundError, PhotaError, TrainingError
 from ..media.sinks import MemorySink
@@ -21,6 +22,7 @@ from .cleaning import clean
 from .following import Waiting, follow
 from .journal import UploadJournal, UploadRecord
 from .progress import TrainingProgress
+from .repeating import identify, refuse_repeated
 from .uploading import Upload, Uploader, place_of, upload_photos, verify_link
 
 logger = logging.getLogger("phota_async")
@@ -74,7 +76,8 @@ async def train_photos(
 
     Raises:
         CheckError: Too few or too many photos.
-        InputError: A photo cannot be read, or the tag or tier cannot be.
+        InputError: A photo cannot be read, the tag or tier cannot be, or an unfinished training in
+            ``journal_folder`` is of the same photos or tag: it would be paid twice.
         UploadError: A photo could not be uploaded, or its link does not lead to it. Nothing was paid.
         TrainingError: The profile ended in ERROR or INACTIVE.
         DeadlineError: It is not READY in time, and goes on.
@@ -90,8 +93,11 @@ async def train_photos(
         tier=tier,
         place=place_of(uploader),
         via=getattr(uploader, "via", None),
+        photos=await threads.run(identify, paths),
         before=before,
     )
+    if journal_folder is not None:
+        await threads.run(refuse_repeated, journal_folder, record)
     journal = await UploadJournal.begin(journal_folder, record)
     try:
         run = _Run(client, uploader, journal, waiting or Waiting())
@@ -175,10 +181,17 @@ class _Run:
         self._waiting.tell(TrainingProgress(stage="creating", total=len(links)))
         with anyio.CancelScope(shield=True):
             await self._journal.note(sent_at=time.time())
+            await self._refuse_repeated()
             create = self._client.profiles.create
             profile_id = await create(links, tag=self._journal.record.tag, training_tier=self._tier)
             await self._journal.note_profile(profile_id)
         return profile_id
+
+    async def _refuse_repeated(self) -> None:
+        """Look once more: of two that began together, neither goes on without having seen the other."""
+        path = self._journal.path
+        if path is not None:
+            await threads.run(refuse_repeated, path.parent, self._journal.record, own=path)
 
     def _may_exist(self, error: BaseException) -> bool:
         """Whether the service may be training all the same."""

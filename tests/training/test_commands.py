@@ -295,6 +295,10 @@ def test_stopped_while_it_trains_it_is_finished_later(
     assert [each["profile_id"] for each in decode(out)["left"]] == [profile_id]
     assert len(bucket.objects) == 6
 
+    repeated = standing.invoke(*command[1:8])
+    assert repeated.exit_code == 2
+    assert f"has been paid already: profile {profile_id}; finish it first" in repeated.stderr
+
     with standing.start("train", "--resume", "--interval", "0.02") as process:
         read_until(process.stderr, "validating")
         process.send_signal(number)

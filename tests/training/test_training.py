@@ -376,6 +376,57 @@ async def test_without_a_journal_what_stays_is_logged(
     assert home.files == []
 
 
+@pytest.mark.parametrize("same", ["photos", "tag"])
+async def test_what_was_cut_off_is_not_paid_twice(home: Home, photos: list[Path], same: str) -> None:
+    profile_id = await stop_while_training(home, photos, home.shelf, tag="u_17")
+    again, tag = (photos[::-1], None) if same == "photos" else (photos[:5], "u_17")
+    for _ in range(2):
+        with pytest.raises(InputError, match=f"has been paid already: profile {profile_id}; finish it first"):
+            await home.train(again, tag=tag)
+    assert home.trainings == 1
+    await home.finish(uploader=home.shelf)
+    await home.train(again, tag=tag)  # once more, when somebody wants it
+    assert home.trainings == 2
+
+
+async def test_a_training_that_goes_on_is_not_begun_again(home: Home, photos: list[Path]) -> None:
+    refused: list[BaseException] = []
+
+    async def train_again() -> None:
+        with pytest.raises(InputError, match="an unfinished training of these photos") as caught:
+            await train_photos(home.client, photos, home.shelf, tier="fast", journal_folder=home.journals)
+        refused.append(caught.value)
+        home.sandbox.clock.advance(LONG)
+
+    begun: list[str] = []
+    async with anyio.create_task_group() as tasks:
+
+        def begin_again(progress: TrainingProgress) -> None:
+            if not begun:
+                begun.append(progress.status)
+                tasks.start_soon(train_again)
+
+        home.on["training"] = begin_again
+        await home.train(photos)
+    assert len(refused) == 1
+    assert home.trainings == 1
+
+
+async def test_of_two_that_begin_together_none_is_paid_twice(home: Home, photos: list[Path]) -> None:
+    other = Home(home.sandbox, home.client, home.workers, home.journals.parent.parent)
+    ready: list[Home] = []
+    together = asyncio.Event()
+    for each in (home, other):
+        each.shelf.gate = together
+        each.shelf.before_upload = lambda _: together.set() if len(ready) > 1 else None
+        ready.append(each)
+    ends = await asyncio.gather(home.train(photos), other.train(photos), return_exceptions=True)
+    assert home.trainings <= 1
+    assert home.trainings + sum(isinstance(each, InputError) for each in ends) == 2
+    assert home.shelf.photos == other.shelf.photos == {}
+    assert home.files == []
+
+
 async def test_a_failed_training_is_finished_too(home: Home, photos: list[Path]) -> None:
     home.sandbox.fail_training("No face was found")
     await stop_while_training(home, photos, home.shelf)
