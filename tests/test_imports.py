@@ -47,8 +47,8 @@ LEVELS: list[tuple[str, set[str]]] = [
         {"ledger"},
     ),
     (
-        "Many requests.",
-        {"batch"},
+        "Many requests, and many photos of one subject.",
+        {"batch", "training"},
     ),
     (
         "What batches are made of, and what their runs leave behind.",
@@ -259,7 +259,7 @@ def test_exceptions_are_used_and_have_a_reason() -> None:
 
 # What importing costs
 
-HEAVY = ["aiohttp", "msgspec", "anyio", "pybase64", "PIL", "aiolimiter", "asyncio", "ssl", "sqlite3"]
+HEAVY = ["aiohttp", "msgspec", "anyio", "pybase64", "PIL", "aiolimiter", "asyncio", "ssl", "sqlite3", "obstore"]
 REPORT = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 
 
@@ -351,7 +351,7 @@ PUBLIC = {
     *("ServerError", "JobFailedError", "TrainingError", "DownloadError", "SignatureError"),
     *("BudgetExceededError", "LedgerError", "ScopeError"),
 }
-ADDED = {"EraseReceipt", "Ledger", "UserScope"}  # later than the rest
+ADDED = {"CheckError", "EraseReceipt", "Ledger", "UploadError", "UserScope"}  # later than the rest
 
 
 def test_the_public_names_are_fixed() -> None:

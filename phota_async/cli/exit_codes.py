@@ -9,6 +9,7 @@ from enum import IntEnum
 from phota_async.errors import (
     AuthenticationError,
     BudgetExceededError,
+    CheckError,
     ConfigError,
     ConnectError,
     DeadlineError,
@@ -21,6 +22,7 @@ from phota_async.errors import (
     ScopeError,
     ServerError,
     TrainingError,
+    UploadError,
 )
 
 
@@ -43,6 +45,7 @@ class ExitCode(IntEnum):
     IDENTITY = 8
     """Somebody was not recognised, where that was asked to matter."""
     TRAINING = 9
+    """A training ended badly, or its photos did not pass their check or could not be brought to the service."""
     UNAVAILABLE = 10
     """The service or the way to it; the same may work later."""
     INTERRUPTED = 130
@@ -56,6 +59,8 @@ _BY_ERROR: tuple[tuple[type[PhotaError], ExitCode], ...] = (
     (InsufficientCreditsError, ExitCode.BALANCE),
     (BudgetExceededError, ExitCode.BUDGET),
     (TrainingError, ExitCode.TRAINING),
+    (CheckError, ExitCode.TRAINING),
+    (UploadError, ExitCode.TRAINING),
     (ConnectError, ExitCode.UNAVAILABLE),
     (DeadlineError, ExitCode.UNAVAILABLE),
     (RateLimitError, ExitCode.UNAVAILABLE),

@@ -45,6 +45,16 @@ COMMANDS = {
     "doctor": LazyCommand("doctor_command:doctor", "Look whether everything works: key, network, disk, files."),
     "config": LazyCommand("config_command:config", "Show the settings, and store the key."),
     "completion": LazyCommand("completion_command:completion", "Print what makes the Tab key know phota."),
+    "train": LazyCommand(
+        "train_command:train",
+        "A profile from a folder of photos: check, upload, train, clean up.",
+        ("rich", "PIL", "platformdirs"),
+    ),
+    "check": LazyCommand(
+        "check_command:check",
+        "Look at a folder's photos before a training is paid for: free, offline.",
+        ("rich", "PIL"),
+    ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
         "Serve a local stand-in of the service, to try things on.",

@@ -41,7 +41,9 @@ class TrainedProfile(msgspec.Struct, kw_only=True):
     image_urls: list[str] = []
     """Where the training photos were."""
     photos: list[Photo] = []
-    """The training photos that could be read."""
+    """The first training photos that could be read."""
+    fetched: int = 0
+    """How many training photos were fetched by their links; those beyond this machine never are."""
     problem: str | None = None
     """Why the validation fails; ``None`` when it passes."""
     forced_status: str | None = None
