@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -15,7 +16,7 @@ from ..retry import decide
 from ..telling import Meter
 from .addresses import check_link, follow_redirect, show_link
 from .chunks import Chunks
-from .formats import sniff
+from .formats import HEAD, is_cut, sniff
 from .sinks import Sink
 
 MAX_REDIRECTS = 3
@@ -95,8 +96,8 @@ class _Transfer:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = ResponseLostError(f"GET {show_link(self._url)}", type(error).__name__)
             failure.retryable, failure.charged = True, "no"
-        except _Busy as busy:
-            failure = busy.error
+        except _AgainError as again:
+            failure = again.error
         return failure
 
     async def _follow(self) -> None:
@@ -147,7 +148,7 @@ class _Transfer:
                 if sink.size > limit:
                     raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")
                 await sink.flush()
-        self._check_whole()
+        await self._check_whole()
         await sink.flush(everything=True)
         sink.close()
         if meter is not None:
@@ -187,23 +188,31 @@ class _Transfer:
         error = DownloadError(show_link(self._url), f"HTTP {status}")
         error.status = status
         if status in BUSY:
-            lost = ResponseLostError(f"GET {show_link(self._url)}", f"HTTP {status}")
-            raise _Busy(lost.with_context(retryable=True, charged="no", status=status))
+            raise self._again(f"HTTP {status}", status=status)
         if status in GONE:
             error.hint = "the link has expired or was revoked; links live 24 hours"
         raise error
 
-    def _check_whole(self) -> None:
-        """Compare what came with what was promised, and look whether it is a picture at all."""
-        if self._total is not None and self._sink.size != self._total:
+    async def _check_whole(self) -> None:
+        """Compare what came with what was promised, and look whether it is a picture, with its end."""
+        sink = self._sink
+        if self._total is not None and sink.size != self._total:
             raise aiohttp.ClientPayloadError("short")
-        if sniff(self._sink.head) is None:
-            what = "an HTML page" if self._sink.head.lstrip()[:1] == b"<" else "something else"
+        is_short = self._total is None and sink.size < HEAD  # nobody said how long: it may be what came before a cut
+        if is_short or is_cut(sink.head, sink.tail, sink.size):
+            await sink.restart()
+            raise self._again("expected a whole picture, got one that is cut off")
+        if sniff(sink.head) is None:
+            what = "an HTML page" if sink.head.lstrip()[:1] == b"<" else "something else"
             raise DownloadError(show_link(self._url), f"expected a picture, got {what}")
 
+    def _again(self, reason: str, **context: Any) -> "_AgainError":
+        lost = ResponseLostError(f"GET {show_link(self._url)}", reason)
+        return _AgainError(lost.with_context(retryable=True, charged="no", **context))
 
-class _Busy(Exception):  # noqa: N818 - a signal inside this module
-    """The storage asks to come back later."""
+
+class _AgainError(Exception):
+    """Another attempt may bring the picture; a signal inside this module."""
 
     def __init__(self, error: PhotaError) -> None:
         super().__init__()
