@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..config import ClientConfig
 from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
 from ..events import Hooks
 from ..limiter import Limiter
-from ..retry import decide
+from ..retry import decide, parse_retry_after
 from ..telling import Meter
 from .addresses import check_link, follow_redirect, show_link
 from .chunks import Chunks
@@ -188,7 +189,9 @@ class _Transfer:
         error = DownloadError(show_link(self._url), f"HTTP {status}")
         error.status = status
         if status in BUSY:
-            raise self._again(f"HTTP {status}", status=status)
+            asked = response.headers.get("Retry-After")
+            wait = parse_retry_after(asked, response.headers.get("Date"), time.time())
+            raise self._again(f"HTTP {status}", status=status, retry_after=wait)
         if status in GONE:
             error.hint = "the link has expired or was revoked; links live 24 hours"
         raise error

@@ -81,6 +81,7 @@ def _reason(error: Exception) -> str:
 _WORDS: dict[type[Exception], str] = {
     aiohttp.ServerDisconnectedError: "the service closed the connection",
     aiohttp.ClientPayloadError: "the answer is cut off",
+    aiohttp.ClientResponseError: "what came is no HTTP",  # its own words repeat what came
     aiohttp.ConnectionTimeoutError: "no connection in time",
     aiohttp.ClientConnectionResetError: "the connection was reset",
 }

@@ -1,10 +1,11 @@
 """What every test of the matrix may use: `fault`, the peers and their clients."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from support.clients import connect, listen
 
+from .shop import Shop
 from .tally import Tally
 from .trial import Trial
 
@@ -22,3 +23,11 @@ def fault(request: pytest.FixtureRequest) -> Iterator[Trial]:
     yield trial
     request.node.user_properties.append(("fault", trial.told()))
     assert not trial.losses, dict(trial.losses)
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    """The service with accounts; it has one job, ``job-0``."""
+    async with Shop() as opened:
+        opened.prompts["job-0"] = "a sea"
+        yield opened
