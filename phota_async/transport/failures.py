@@ -33,6 +33,8 @@ def translate(  # noqa: PLR0911 - a border has many gates
         aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientProxyConnectionError,
     ):
         return ConnectError(origin, _reason(error))
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return ConnectError(origin, f"the proxy answered HTTP {error.status}")
     if body is not None and not body.started and isinstance(error, TimeoutError) and type(error) is TimeoutError:
         return DeadlineError(f"{call.route}: out of time before it was sent")
     if body is not None and not body.started:

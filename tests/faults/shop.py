@@ -34,8 +34,8 @@ class Shop:
         wrap: How answers are put on the wire.
     """
 
-    def __init__(self) -> None:
-        self.peer = Peer(self._serve)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.peer = Peer(self._serve, host=host)
         self.sold: Counter[str] = Counter()
         self.faults: Iterator[Fault] = iter(())
         self.wrap: Wrap = with_length
