@@ -32,6 +32,7 @@ class Shop:
         sold: Charges by prompt, or by the first link of a profile's photos.
         faults: One for each request; when they are used up, all goes well.
         wrap: How answers are put on the wire.
+        looks: Status and body for each look at a job; when they are used up, the truth is told.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -39,6 +40,7 @@ class Shop:
         self.sold: Counter[str] = Counter()
         self.faults: Iterator[Fault] = iter(())
         self.wrap: Wrap = with_length
+        self.looks: Iterator[tuple[int, dict[str, Any]]] = iter(())
         self.prompts: dict[str, str] = {}  # by job
         self.length = 0  # bytes of the latest answer
         self._jobs: dict[str, str] = {}  # by client_request_id
@@ -91,11 +93,15 @@ class Shop:
             self.prompts[self._jobs[own]] = prompt
         return self.wrap(202, job_answer(self._jobs[own]), JSON)
 
+    def link(self, job_id: str = "job-0") -> str:
+        return self.peer.link(f"/{job_id}.jpg?signature=s3cr3t")
+
     def _job(self, job_id: str) -> bytes:
+        if (look := next(self.looks, None)) is not None:
+            return self.wrap(look[0], msgspec.json.encode(look[1]), JSON)
         if job_id not in self.prompts:
             return self.wrap(404, b'{"detail": "no such job"}', JSON)
-        link = self.peer.link(f"/{job_id}.jpg?signature=s3cr3t")
-        return self.wrap(200, job_answer(job_id, "done", download_urls=[link]), JSON)
+        return self.wrap(200, job_answer(job_id, "done", download_urls=[self.link(job_id)]), JSON)
 
     def _profile(self, body: dict[str, Any]) -> bytes:
         self.sold[body["image_urls"][0]] += 1
