@@ -1,5 +1,6 @@
 """What every test of the matrix may use: `fault`, the peers and their clients."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from support.clients import connect, listen
 
 from .shop import Shop
 from .tally import Tally
-from .trial import Trial
+from .trial import Leap, Trial
 
 __all__ = ["connect", "listen"]
 
@@ -31,3 +32,12 @@ async def shop() -> AsyncIterator[Shop]:
     async with Shop() as opened:
         opened.prompts["job-0"] = "a sea"
         yield opened
+
+
+@pytest.fixture
+async def leap(monkeypatch: pytest.MonkeyPatch) -> Leap:
+    """Move the running loop's clock forward: deadlines pass at once, however busy the machine is."""
+    loop = asyncio.get_running_loop()
+    true, ahead = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: true() + sum(ahead))
+    return ahead.append

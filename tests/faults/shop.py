@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote, unquote
 
 import msgspec
 from support.peer import Exchange, Peer, Received, answer, chunks, head
@@ -33,6 +34,8 @@ class Shop:
         faults: One for each request; when they are used up, all goes well.
         wrap: How answers are put on the wire.
         looks: Status and body for each look at a job; when they are used up, the truth is told.
+        new_id: Names the next job.
+        picture_fault: What happens to each download, instead of the next of ``faults``.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -41,6 +44,8 @@ class Shop:
         self.faults: Iterator[Fault] = iter(())
         self.wrap: Wrap = with_length
         self.looks: Iterator[tuple[int, dict[str, Any]]] = iter(())
+        self.new_id: Callable[[], str] = lambda: f"job-{len(self.prompts)}"
+        self.picture_fault: Fault | None = None
         self.prompts: dict[str, str] = {}  # by job
         self.length = 0  # bytes of the latest answer
         self._jobs: dict[str, str] = {}  # by client_request_id
@@ -70,7 +75,7 @@ class Shop:
         if request.method == "POST":
             return self._profile(request.json) if request.path.endswith("/add") else self._image(request.json)
         if request.path.startswith("/jobs/"):
-            return self._job(request.path.removeprefix("/jobs/"))
+            return self._job(unquote(request.path.removeprefix("/jobs/")))
         if request.path.endswith("/ids"):
             listed = [{"profile_id": f"p{number}", "tag": tag} for number, tag in enumerate(self._tags)]
             return self.wrap(200, msgspec.json.encode({"profiles": listed}), JSON)
@@ -79,7 +84,9 @@ class Shop:
         return self.wrap(200, b'{"profile_id": "anna", "status": "READY", "secret": "s"}', JSON)
 
     async def _serve(self, exchange: Exchange) -> None:
-        await next(self.faults, whole)(exchange, lambda: self.work(exchange.request))
+        is_download = exchange.request.path.endswith(".jpg")
+        fault = (self.picture_fault if is_download else None) or next(self.faults, whole)
+        await fault(exchange, lambda: self.work(exchange.request))
 
     def _image(self, body: dict[str, Any]) -> bytes:
         prompt = body["prompt"]
@@ -89,12 +96,12 @@ class Shop:
         own = body["client_request_id"]
         if own not in self._jobs:
             self.sold[prompt] += 1
-            self._jobs[own] = f"job-{len(self._jobs)}"
+            self._jobs[own] = self.new_id()
             self.prompts[self._jobs[own]] = prompt
         return self.wrap(202, job_answer(self._jobs[own]), JSON)
 
     def link(self, job_id: str = "job-0") -> str:
-        return self.peer.link(f"/{job_id}.jpg?signature=s3cr3t")
+        return self.peer.link(f"/{quote(job_id, safe='')}.jpg?signature=s3cr3t")
 
     def _job(self, job_id: str) -> bytes:
         if (look := next(self.looks, None)) is not None:

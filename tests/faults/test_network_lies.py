@@ -1,10 +1,11 @@
 """Answers that break the rules of HTTP: a right result or an error of ours, in bounded time and memory."""
 
+import asyncio
 import gzip
+import itertools
 import tracemalloc
 from collections.abc import Callable
 
-import msgspec
 import pytest
 from support.clients import Connect, Listen, quick
 from support.leftovers import check_nothing_left
@@ -14,10 +15,10 @@ from phota_async import PhotaError, RetryPolicy
 
 from .calls import CALLS, ENDLESS, ONCE, PAID, is_right
 from .shop import Fault, Shop, Work, whole
-from .trial import Trial
+from .trial import Leap, Trial
 
-IMPATIENT = quick(timeout=0.15, free_timeout=0.15, retry=RetryPolicy(backoff=0, max_attempts=2))
-STRICT = {"max_answer_bytes": 2**20, "max_image_bytes": 2**20}
+STRICT = quick(retry=RetryPolicy(backoff=0, max_attempts=2), max_answer_bytes=2**20, max_image_bytes=2**20)
+ENOUGH = 64  # pieces, of which each has 20 KB or more, after which time is over
 MEMORY = 8 * 2**20  # bytes, at most, that any of these may take
 
 BOMB = gzip.compress(b" " * 2**24)  # 16 KB that hold 16 MB
@@ -115,7 +116,7 @@ ENDLESS_PIECES: dict[str, tuple[bytes, bytes]] = {  # what comes first, and what
     "a status line": (b"HTTP/1.1 200 ", b"a" * 2**16),
     "the description of a chunk": (OK + CODED + b"5;", b"a" * 2**16),
     "headers after the body": (OK + CODED + b"2\r\n{}\r\n0\r\n", b"X-A: a\r\n" * 10_000),
-    "answers that say: go on": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10),
+    "answers that say: go on": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 200),
     "chunks": (OK + CODED, b"10000\r\n" + b" " * 2**16 + b"\r\n"),
     "chunks of a picture": (OK + CODED + b"3\r\n\xff\xd8\xff\r\n", b"10000\r\n" + bytes(2**16) + b"\r\n"),
     "a body until the end": (OK + b"\r\n", b" " * 2**16),
@@ -129,20 +130,22 @@ ENDLESS_PIECES: dict[str, tuple[bytes, bytes]] = {  # what comes first, and what
 @pytest.mark.parametrize("what", ENDLESS_PIECES)
 @pytest.mark.parametrize("call", ["sync", "submit", "list", "picture", "download"])
 async def test_what_has_no_end_takes_little_memory_and_no_more_time_than_it_may(
-    fault: Trial, listen: Listen, connect: Connect, call: str, what: str
+    fault: Trial, listen: Listen, connect: Connect, leap: Leap, call: str, what: str
 ) -> None:
     first, then = ENDLESS_PIECES[what]
 
     async def endless(exchange: Exchange) -> None:
         await exchange.body()
         await exchange.send(first)
-        while True:
+        for sent in itertools.count():
             await exchange.send(then)
+            await asyncio.sleep(0)
+            leap(30 if sent == ENOUGH else 0)
 
-    client = connect(await listen(endless), config=msgspec.structs.replace(IMPATIENT, **STRICT))
+    client = connect(await listen(endless), config=STRICT)
     tracemalloc.start()
     try:
-        outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=5)
+        outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=100)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -15,7 +15,7 @@ from phota_async import ConnectError, DownloadError, PhotaError, RetryPolicy
 
 from .calls import CALLS, PAID, is_right
 from .shop import Shop
-from .trial import Trial
+from .trial import Leap, Trial
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,7 @@ async def deaf_tunnel(exchange: Exchange) -> None:
     await exchange.gone()
 
 
+DEAF = ("silence", "a tunnel that is deaf")
 PROXIES: dict[str, Behaviour] = {
     "403": answer(403, b"<html>not from here</html>", {"Content-Type": "text/html"}),
     "407": answer(407),
@@ -113,13 +114,18 @@ PROXIES: dict[str, Behaviour] = {
 @pytest.mark.parametrize("what", PROXIES)
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_proxy_that_makes_no_tunnel_has_sent_nothing(
-    fault: Trial, listen: Listen, connect: Connect, call: str, what: str
+    fault: Trial, listen: Listen, connect: Connect, leap: Leap, call: str, what: str
 ) -> None:
-    proxy = await listen(PROXIES[what])
-    config = quick(proxy=proxy.origin, connect_timeout=0.05, retry=RetryPolicy(backoff=0, max_attempts=2))
+    async def behave(exchange: Exchange) -> None:
+        if what in DEAF:
+            leap(12)  # longer than a connection may take
+        await PROXIES[what](exchange)
+
+    proxy = await listen(behave)
+    config = quick(timeout=60, free_timeout=60, proxy=proxy.origin, retry=RetryPolicy(backoff=0, max_attempts=2))
     client = connect("https://photos.example", config=config)
 
-    outcome = await fault.end_of(CALLS[call](client, "a sea"))
+    outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=100)
 
     assert isinstance(outcome, PhotaError)
     assert isinstance(outcome, ConnectError) or call not in PAID

@@ -5,7 +5,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from support.clients import Connect, Listen, quick
+from support.clients import Connect, Listen
 from support.leftovers import check_nothing_left
 from support.peer import Exchange
 
@@ -13,7 +13,7 @@ from phota_async import DeadlineError, DownloadError, PhotaError, RateLimitError
 
 from .calls import CALLS, PAID, is_right
 from .shop import Fault, Shop, whole
-from .trial import Trial
+from .trial import Leap, Trial
 
 NOW = 1_800_000_000  # Unix time, as the service's clock has it: ours may be years away
 DATE = {"Date": formatdate(NOW, usegmt=True)}
@@ -96,20 +96,22 @@ DRIPS = {
 @pytest.mark.parametrize("what", DRIPS)
 @pytest.mark.parametrize("call", CALLS)
 async def test_an_answer_that_drips_ends_with_the_deadline(
-    fault: Trial, listen: Listen, connect: Connect, call: str, what: str
+    fault: Trial, listen: Listen, connect: Connect, leap: Leap, call: str, what: str
 ) -> None:
     """Each byte comes before anybody would call it silence."""
 
     async def drip(exchange: Exchange) -> None:
         await exchange.body()
         await exchange.send(DRIPS[what])
-        while True:
+        for _ in range(40):
+            leap(1)
             await exchange.send(b"1\r\n \r\n" if what == "chunks" else b" ")
-            await asyncio.sleep(0.002)
+            await settle()
+        await exchange.gone()
 
     peer = await listen(drip)
-    client = connect(peer, config=quick(timeout=0.05, free_timeout=0.05, answer_timeout=1, download_timeout=1))
-    outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=2)
+    client = connect(peer)  # with 20 s for everything
+    outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=60)
 
     expected = ResponseLostError if call in PAID else DownloadError if call == "download" else DeadlineError
     assert isinstance(outcome, expected)
@@ -119,17 +121,27 @@ async def test_an_answer_that_drips_ends_with_the_deadline(
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_an_error_that_drips_keeps_its_status(fault: Trial, listen: Listen, connect: Connect, call: str) -> None:
-    async def drip(exchange: Exchange) -> None:
+async def test_an_error_that_is_never_told_to_its_end_keeps_its_status(
+    fault: Trial, listen: Listen, connect: Connect, leap: Leap, call: str
+) -> None:
+    async def begin(exchange: Exchange) -> None:
         await exchange.body()
         await exchange.send(b"HTTP/1.1 402 No\r\nContent-Length: 100000\r\n\r\n")
+        await settle()
+        leap(30)
         await exchange.gone()
 
-    peer = await listen(drip)
-    client = connect(peer, config=quick(timeout=0.05, free_timeout=0.05))
-    outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=2)
+    peer = await listen(begin)
+    client = connect(peer)
+    outcome = await fault.end_of(CALLS[call](client, "a sea"), patience=60)
 
     assert isinstance(outcome, PhotaError)
     assert getattr(outcome, "status", None) == 402
     assert (outcome.charged, len(peer.requests)) == ("no", 1)
     check_nothing_left(client)
+
+
+async def settle() -> None:
+    """Let the other side read what was sent."""
+    for _ in range(10):
+        await asyncio.sleep(0)

@@ -29,11 +29,12 @@ from phota_async import (
     RetryPolicy,
     ServerError,
 )
+from phota_async.requests import AnyRequest
 
 from .calls import LINKS
 from .trial import Trial
 
-REQUESTS = {
+REQUESTS: dict[str, AnyRequest] = {
     "edit": EditRequest(images=(PHOTO,), prompt="at sea"),
     "generate": GenerateRequest(prompt="a sea"),
     "enhance": EnhanceRequest(image=PHOTO),

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
 from phota_async import PhotaError
 
 T = TypeVar("T")
 Loss = Literal["paid_twice", "lost_results", "hangs", "foreign_exceptions"]
+Leap = Callable[[float], None]
+"""Moves the clock forward by seconds."""
 LOSSES: tuple[Loss, ...] = ("paid_twice", "lost_results", "hangs", "foreign_exceptions")
 PATIENCE = 20.0  # seconds after which a call that should have ended hangs
 
