@@ -28,6 +28,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OK, PARTIAL, OUT_OF_RANGE = 200, 206, 416
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
+CERTIFICATE_HINT = "ClientConfig(ssl_context=...) takes your certificate authority"
+
 OpenSession = Callable[[], Awaitable[aiohttp.ClientSession]]
 
 
@@ -88,8 +90,7 @@ class _Transfer:
         try:
             await self._follow()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            reason = getattr(getattr(error, "os_error", error), "strerror", None)
-            failure = ConnectError(show_link(self._url), reason or type(error).__name__)
+            failure = _not_connected(error, self._url)
         except PhotaError:
             raise
         except ValueError:  # what aiohttp or the resolver says of a host that no network knows
@@ -214,6 +215,16 @@ class _Transfer:
         return _AgainError(lost.with_context(retryable=True, charged="no", **context))
 
 
+def _not_connected(error: Exception, url: str) -> ConnectError:
+    """Return our error for a connection that was not made; a certificate does not become valid by trying again."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+        why = getattr(cause, "verify_message", None) or "the certificate is not valid"
+        return ConnectError(show_link(url), f"TLS: {why}").with_context(retryable=False)
+    reason = getattr(getattr(error, "os_error", error), "strerror", None)
+    return ConnectError(show_link(url), reason or type(error).__name__)
+
+
 class _AgainError(Exception):
     """Another attempt may bring the picture; a signal inside this module."""
 
@@ -227,8 +238,8 @@ def _as_download_error(failure: PhotaError, url: str, attempts: int) -> Download
         return failure.with_context(attempts=attempts)
     error = DownloadError(show_link(url), getattr(failure, "reason", "") or type(failure).__name__)
     return error.with_context(
-        retryable=True,
+        retryable=failure.retryable,
         attempts=attempts,
         status=getattr(failure, "status", None),
-        hint="try again: what was bought is still there",
+        hint="try again: what was bought is still there" if failure.retryable else CERTIFICATE_HINT,
     )

@@ -82,3 +82,8 @@ KNOWN: dict[int, tuple[Layer, str]] = {
     56: ("machine", "a million items"),
     57: ("service", "all polls at once after a restart"),
 }
+
+
+def make_row(layer: Layer, name: str, what: str, must: str, *tests: str, known: tuple[int, ...] = ()) -> Row:
+    """Return a row of a layer: ``row = partial(make_row, "network")`` writes them short."""
+    return Row(id=f"{layer}.{name}", what=what, must=must, layer=layer, tests=tests, known=known)

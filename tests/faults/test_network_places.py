@@ -171,3 +171,58 @@ async def test_no_call_is_followed_from_https_to_http(
 
     assert isinstance(outcome, PhotaError)
     assert (outcome.charged, len(peer.requests), thief.connections) == ("no", 1, 0)
+
+
+# Names.
+
+NAMELESS: dict[str, Any] = {
+    "no such name": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    "no answer for now": socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    "a failure for good": socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution"),
+    "no network": OSError(101, "Network is unreachable"),
+    "no addresses": [],
+}
+
+
+@pytest.mark.parametrize("what", NAMELESS)
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_name_that_leads_nowhere(
+    fault: Trial, connect: Connect, monkeypatch: pytest.MonkeyPatch, call: str, what: str
+) -> None:
+    def getaddrinfo(*_: Any, **__: Any) -> Any:
+        if isinstance(NAMELESS[what], Exception):
+            raise NAMELESS[what]
+        return NAMELESS[what]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    client = connect("https://photos.example")
+
+    outcome = await fault.end_of(CALLS[call](client, "a sea"))
+
+    assert isinstance(outcome, PhotaError)
+    assert isinstance(outcome, ConnectError) or call not in PAID
+    assert (outcome.charged, outcome.attempts, outcome.retryable) == ("no", 5, True)
+    check_nothing_left(client)
+
+
+# Certificates.
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "photos.example"])
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_certificate_that_proves_nothing(
+    fault: Trial, listen: Listen, connect: Connect, authority: trustme.CA, trust: ssl.SSLContext, call: str, name: str
+) -> None:
+    """Of an authority that nobody trusts, or of another host: once, and nothing is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (authority if name == "photos.example" else trustme.CA()).issue_cert(name).configure_cert(context)
+    peer = await listen(answer(200, PHOTO), ssl_context=context)
+    client = connect(peer, config=quick(ssl_context=trust))
+
+    outcome = await fault.end_of(CALLS[call](client, "a sea"))
+
+    assert isinstance(outcome, DownloadError if call == "download" else ConnectError)
+    assert "certificate" in str(outcome)
+    assert (outcome.charged, outcome.attempts, outcome.retryable) == ("no", 1, False)
+    assert (peer.requests, peer.connections) == ([], 0)
+    check_nothing_left(client)
