@@ -86,10 +86,10 @@ def read_job(data: Mapping[str, Any], *, job_id: str | None = None, client_reque
 
     Args:
         data: The body of a 202 or of ``GET /jobs/{job_id}``.
-        job_id: The id that was asked for, used when the body does not repeat it.
+        job_id: The id that was asked for, which goes before the body's: it leads there.
         client_request_id: The id that was submitted, likewise.
     """
-    own_id = next((str(data[key]) for key in ("job_id", "id") if is_id(data.get(key))), job_id)
+    own_id = job_id or next((str(data[key]) for key in ("job_id", "id") if is_id(data.get(key))), None)
     answer = _finished_answer(data)
     if own_id is None and answer is None:
         failure = DecodeError("expected a job with a job_id, got none")

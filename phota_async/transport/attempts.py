@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
+NO_ANSWERS = frozenset((*range(SUCCESS.start), 304))  # they say nothing of what was asked for
 DEPRECATION = istr("X-Phota-Deprecation-Date")
 MAX_PAUSE = 300.0  # seconds that all calls keep still; whoever asks for longer is asked again
 UNTOLD = 8 * 2**20  # bytes reserved for an answer that does not tell its length
@@ -213,6 +214,8 @@ class Sending(AttemptCounter, Generic[T]):
         if date := headers.get(DEPRECATION):
             self._transport.note(self._call, date)
         request_id = headers.get("X-Request-Id")
+        if status in NO_ANSWERS:
+            return lost(self._call, f"HTTP {status} answers nothing").with_context(request_id=request_id)
         if status not in SUCCESS and not (self._call.may_redirect and status in REDIRECTS):
             self._refusal = error_from(status, headers, b"", self._call)  # if its body never comes
             return error_from(status, headers, await read_beginning(response), self._call)
