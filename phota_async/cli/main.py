@@ -27,6 +27,11 @@ COMMANDS = {
         "Every operation on real photos, on a local sandbox: no key, no network.",
         ("rich", "PIL", "jinja2"),
     ),
+    "review": LazyCommand(
+        "review_command:review",
+        "Pick the best of each photo's variations, on a page of this machine.",
+        ("PIL",),
+    ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
         "Serve a local stand-in of the service, for tests and first steps.",
