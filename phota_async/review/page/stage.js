@@ -143,7 +143,10 @@ export class Stage {
     this.base = (this.views.find((view) => view.counts && view.size) ?? this.views.find((view) => view.size))?.size ?? null;
     const base = this.base ?? { width: 3, height: 2 };
     this.panes.style.setProperty("--shape", `${base.width} / ${base.height}`);
-    this.panes.style.setProperty("--columns", this.columns(base));
+    const columns = this.columns(base);
+    this.panes.style.setProperty("--columns", columns);
+    // One cell would stay empty: the source takes it, and is the larger for it.
+    this.panes.classList.toggle("is-tall", !NARROW.matches && columns > 1 && this.panes.childElementCount === 2 * columns - 1);
     if (!this.base) return;
     const { isSlider } = this.store;
     for (const view of this.views) {
