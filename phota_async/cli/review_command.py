@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +119,16 @@ async def _serve(
     async with AsyncExitStack() as stack:
         asking, reason = await _asking(stack, folder, max_spend=max_spend, price=price, account=account)
         server = await stack.enter_async_context(ReviewServer(folder, port=port, asking=asking, reason=reason))
-        say(f"review of {folder.output} ({folder.run}): {server.url}")
-        say("Done on the page ends it, Ctrl-C too; what was picked is on the disk.")
-        if not no_open and has_display():
-            await open_browser(server.url_for_browser())
-        code = await _wait(server)
+        code = await _wait(server, partial(_announce, server, folder, no_open=no_open))
         _say_end(server)
     return code
+
+
+async def _announce(server: ReviewServer, folder: RunFolder, *, no_open: bool) -> None:
+    say(f"review of {folder.output} ({folder.run}): {server.url}")
+    say("Done on the page ends it, Ctrl-C too; what was picked is on the disk.")
+    if not no_open and has_display():
+        await open_browser(server.url_for_browser())
 
 
 async def _asking(
@@ -157,23 +161,31 @@ def batch_options(folder: RunFolder) -> dict[str, Any]:
     return {name: noted[name] for name, kind in CARRIED.items() if isinstance(noted.get(name), kind)}
 
 
-async def _wait(server: ReviewServer) -> int:
-    """Wait until the person is done, or a signal comes; a second Ctrl-C then leaves at once."""
+async def _wait(server: ReviewServer, begin: Callable[[], Awaitable[None]]) -> int:
+    """Begin, and wait until the person is done or a signal comes; a second Ctrl-C then leaves at once."""
     codes: list[int] = []
 
-    async def listen(scope: anyio.CancelScope) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for number in signals:
-                codes.append(SIGNALLED + number)
-                scope.cancel()
-                return
+    async def listen(signals: AsyncIterator[signal.Signals], scope: anyio.CancelScope) -> None:
+        async for number in signals:
+            codes.append(SIGNALLED + number)
+            scope.cancel()
+            return
 
     async with anyio.create_task_group() as tasks:
-        if sys.platform != "win32":  # there Ctrl-C is an exception
-            tasks.start_soon(listen, tasks.cancel_scope)
-        await server.finished()
-        tasks.cancel_scope.cancel()
+        with _signals() as signals:
+            if signals is not None:
+                tasks.start_soon(listen, signals, tasks.cancel_scope)
+            await begin()
+            await server.finished()
+            tasks.cancel_scope.cancel()
     return codes[0] if codes else 0
+
+
+def _signals() -> AbstractContextManager[AsyncIterator[signal.Signals] | None]:
+    """Listen to signals; on Windows Ctrl-C is an exception."""
+    if sys.platform == "win32":
+        return nullcontext()
+    return anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
 
 
 def _say_end(server: ReviewServer) -> None:

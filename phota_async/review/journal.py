@@ -4,6 +4,7 @@ A crash may cut the last line, which then counts for nothing; what follows begin
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,14 +85,18 @@ class Journal:
             DownloadError: The disk is full.
             InputError: The file cannot be written.
         """
-        line = encode(event) + b"\n"
+        line = (b"\n" if self._is_cut else b"") + encode(event) + b"\n"
         with translated(self.path):
-            piece = b"\n" + line if self._is_cut else line
-            self._is_cut = True  # until all of it is there
-            if os.write(self._descriptor, piece) != len(piece):
-                raise OSError(28, "No space left on device")
-            os.fsync(self._descriptor)
-            self._is_cut = False
+            before = os.fstat(self._descriptor).st_size
+            try:
+                if os.write(self._descriptor, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(self._descriptor)
+            except OSError:
+                with contextlib.suppress(OSError):  # what was said to have failed must not count later
+                    os.ftruncate(self._descriptor, before)
+                raise
+        self._is_cut = False
 
     def _open(self) -> None:
         """Open it, and look whether a crash cut its last line."""
