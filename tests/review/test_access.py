@@ -31,7 +31,8 @@ def test_another_name_for_this_machine_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1:8123", "http://localhost:8123"]
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:9999", "https://127.0.0.1:8123", "http://localhost:8123"],
 )
 def test_another_origin_is_refused_even_with_the_token(origin: str) -> None:
     assert status(PAGE | {"Origin": origin}) == 403

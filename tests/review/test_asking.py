@@ -38,9 +38,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @asynccontextmanager
-async def asking_on(
-    folder: RunFolder, sandbox: Sandbox, *, usd: str = "1", **options: Any
-) -> AsyncIterator[Visitor]:
+async def asking_on(folder: RunFolder, sandbox: Sandbox, *, usd: str = "1", **options: Any) -> AsyncIterator[Visitor]:
     """Serve a review that can ask a sandbox."""
     async with (
         PhotaClient(sandbox.api_key, sandbox.base_url, QUICK) as client,
@@ -157,9 +155,7 @@ async def test_the_ledger_keeps_the_cap_even_if_the_page_did_not(sandbox: Sandbo
     assert sandbox.charged == Decimal("0.12")
 
 
-async def test_what_was_asked_for_before_a_crash_is_fetched_and_paid_once(
-    sandbox: Sandbox, folder: RunFolder
-) -> None:
+async def test_what_was_asked_for_before_a_crash_is_fetched_and_paid_once(sandbox: Sandbox, folder: RunFolder) -> None:
     async with asking_on(folder, sandbox) as visitor:
         await ask(visitor)
         await until(visitor, lambda item: len(item["variations"]) == 3)
@@ -286,5 +282,3 @@ async def test_an_item_whose_key_is_no_name_fails_and_harms_nobody(
 
 def test_the_prices_here_are_the_published_ones() -> None:
     assert str(PUBLISHED.images["enhance"].plain) == PRICE
-
-

@@ -70,9 +70,7 @@ def test_strange_lines_are_passed_over(folder: RunFolder) -> None:
     assert chosen(folder) == "2"
 
 
-def test_a_full_disk_is_said_and_the_next_line_stands_alone(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_said_and_the_next_line_stands_alone(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     real: Any = os.write
     with Journal(folder) as journal:
         journal.append(event_of("pick", "a", output="1"))

@@ -27,10 +27,23 @@ export function confirmDone(summary, waiting) {
   return answer(byId("done-dialog"), byId("done-yes"));
 }
 
+// A dialog closes a moment before it says so: a late word about the last question is no answer to this one.
+let pending = null;
+
 function answer(dialog, first) {
+  pending?.(false);
   return new Promise((resolve) => {
+    const settle = (isYes) => {
+      dialog.removeEventListener("close", heard);
+      if (pending === settle) pending = null;
+      resolve(isYes);
+    };
+    const heard = () => {
+      if (!dialog.open) settle(dialog.returnValue === "yes");
+    };
+    pending = settle;
     dialog.returnValue = "no";
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener("close", heard);
     dialog.showModal();
     (first ?? dialog.querySelector("button")).focus();
   });

@@ -16,6 +16,7 @@ class Page {
     this.lens = new Lens(() => this.look());
     this.stage = new Stage(this.store, this.lens, this);
     this.frame = new Frame(this.store, this);
+    this.isDone = false;
     this.wanted = Promise.resolve(); // decisions are sent one after the other
     this.wire();
     this.show();
@@ -114,8 +115,9 @@ class Page {
     const waiting = this.store.items.flatMap(({ asks }) => asks).filter(({ state }) => state === "open").length;
     if (!(await confirmDone(this.frame.summary("So far"), waiting))) return;
     this.send(async () => {
+      this.isDone = true;
       await service.post("/finish", {});
-      this.frame.close("Finished", `${this.frame.summary("Written down")} You can close this window.`);
+      this.end();
     });
   }
 
@@ -196,13 +198,20 @@ class Page {
     const foreign = this.store.take(news, service.tab);
     const here = news.items.some((item) => item.number === this.store.current);
     if (isTold && foreign.length) this.frame.say(told(foreign));
-    if (news.finished) this.frame.close("Finished", `${this.frame.summary("Written down")} You can close this window.`);
+    if (news.finished) this.end();
     else if (here || news.items.length) this.show();
     else this.look();
   }
 
   lost(error) {
-    this.frame.close("The review has ended", error instanceof service.Refused ? error.message : "Everything that was decided is on the disk. Start phota review again to go on.");
+    if (error instanceof service.Refused) this.frame.close("The review has ended", error.message);
+    else this.end();
+  }
+
+  end() {
+    const words = this.frame.summary("Written down");
+    if (this.isDone) this.frame.close("Finished", `${words} You can close this window.`);
+    else this.frame.close("The review has ended", `${words} Start phota review again to go on.`);
   }
 }
 
