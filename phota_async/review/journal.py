@@ -89,9 +89,7 @@ class Journal:
         with translated(self.path):
             before = os.fstat(self._descriptor).st_size
             try:
-                if os.write(self._descriptor, line) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(self._descriptor)
+                _write_all(self._descriptor, line)
             except OSError:
                 with contextlib.suppress(OSError):  # what was said to have failed must not count later
                     os.ftruncate(self._descriptor, before)
@@ -129,6 +127,13 @@ def _events(path: Path) -> Iterator[Event]:
         return
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _write_all(descriptor: int, line: bytes) -> None:
+    """Write a line and see it on the disk."""
+    if os.write(descriptor, line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -16,6 +16,7 @@ from .pictures import Pictures
 
 Size = Literal["thumb", "screen", "full"]
 SIDES: dict[Size, int | None] = {"thumb": 240, "screen": 2048, "full": None}  # pixels of the longest side
+LIMITS: dict[Size, int | None] = {**SIDES, "screen": 3072}  # pixels up to which a picture is shown as it is
 MEDIA_TYPES = {  # what browsers show; everything else is converted
     "jpg": "image/jpeg",
     "png": "image/png",
@@ -79,7 +80,7 @@ class Previews:
         """Return a preview, and whether it had to be converted."""
         photo = await threads.run(self._pictures.read, number)
         original = upright_size(photo)
-        if photo.format in MEDIA_TYPES and is_small_enough(original, SIDES[size]):
+        if photo.format in MEDIA_TYPES and is_small_enough(original, LIMITS[size]):
             return Preview(data=photo.data, media_type=MEDIA_TYPES[photo.format], size=original), False
         name = self._pictures.name(number)
         prepared = await self._workers.prepare(photo.data, max_side=SIDES[size], strip="all", name=name)
@@ -102,9 +103,9 @@ class Previews:
         return f"<Previews {len(self._kept)} kept, {self._size} bytes>"
 
 
-def is_small_enough(size: tuple[int, int] | None, side: int | None) -> bool:
-    """Whether a picture can be shown as it is; of one whose size nobody knows, only in full."""
-    return side is None or (size is not None and max(size) <= side)
+def is_small_enough(size: tuple[int, int] | None, limit: int | None) -> bool:
+    """Whether a picture can be shown as it is; one whose size nobody knows only in full."""
+    return limit is None or (size is not None and max(size) <= limit)
 
 
 def upright_size(photo: Photo) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..runs import ItemRecord
 from .items import ReviewItem, Variation
 from .picks import Ask, Picks
 from .pictures import LINKS, Pictures
@@ -91,10 +92,20 @@ class Price:
 
 
 def price_of(variation: Variation) -> Decimal | None:
-    """Return what a variation cost: its share, where its record tells a sum for several."""
-    settled = variation.record.cost.settled
-    count = len(variation.record.outputs)
-    return None if settled is None or not settled else settled / count
+    """Return what a variation cost; ``None`` where its record tells a sum that may not be shared equally.
+
+    A picture in which somebody was recognised costs more than one of the same request in which nobody was.
+    """
+    record = variation.record
+    if not record.cost.settled or not record.outputs:
+        return None
+    is_equal = len(record.outputs) == 1 or not record.identity.expected or _is_equally_recognised(record)
+    return record.cost.settled / len(record.outputs) if is_equal else None
+
+
+def _is_equally_recognised(record: ItemRecord) -> bool:
+    told = [output.recognised for output in record.outputs]
+    return None not in told and len({any((each or {}).values()) for each in told}) == 1
 
 
 def money(dollars: Decimal | None) -> str:

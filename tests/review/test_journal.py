@@ -43,7 +43,12 @@ def test_what_is_written_is_read_again_and_only_its_owner_may(folder: RunFolder)
 def test_each_line_is_synced_before_anybody_hears_of_it(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size) or real(fd))
+
+    def note(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
     with Journal(folder) as journal:
         synced.clear()
         journal.append(event_of("reject", "a"))

@@ -38,7 +38,7 @@ async def test_a_small_picture_comes_byte_for_byte(folder: RunFolder, workers: P
     pictures = Pictures(folder)
     number = add(folder, pictures, "a.png", (300, 200))
     for size in ("screen", "full"):
-        shown = await Previews(pictures, workers).get(number, size)  # type: ignore[arg-type]  # one of the words
+        shown = await Previews(pictures, workers).get(number, size)
         assert (shown.media_type, shown.size) == ("image/png", (300, 200))
         assert shown.data == (folder.output / "a.png").read_bytes()
 
@@ -47,11 +47,11 @@ async def test_a_large_picture_is_scaled_for_the_screen_and_whole_close_up(
     folder: RunFolder, workers: PhotoWorkers
 ) -> None:
     pictures = Pictures(folder)
-    number = add(folder, pictures, "a.jpg", (3000, 1000))
+    number = add(folder, pictures, "a.jpg", (6000, 2000))
     previews = Previews(pictures, workers)
-    screen, thumb, full = [await previews.get(number, size) for size in ("screen", "thumb", "full")]  # type: ignore[arg-type]
-    assert [size_of(each.data) for each in (screen, thumb, full)] == [(2048, 683), (240, 80), (3000, 1000)]
-    assert screen.size == thumb.size == full.size == (3000, 1000)
+    screen, thumb, full = [await previews.get(number, size) for size in ("screen", "thumb", "full")]
+    assert [size_of(each.data) for each in (screen, thumb, full)] == [(2048, 683), (240, 80), (6000, 2000)]
+    assert screen.size == thumb.size == full.size == (6000, 2000)
     assert full.data == (folder.output / "a.jpg").read_bytes()
 
 
@@ -88,7 +88,7 @@ async def test_what_is_kept_is_bounded_and_the_oldest_goes(folder: RunFolder, wo
 
 async def test_many_who_ask_at_once_wait_for_one(folder: RunFolder, workers: PhotoWorkers) -> None:
     pictures = Pictures(folder)
-    number = add(folder, pictures, "a.jpg", (3000, 1000))
+    number = add(folder, pictures, "a.jpg", (4000, 1000))
     previews = Previews(pictures, workers)
     shown = await asyncio.gather(*(previews.get(number, "screen") for _ in range(8)))
     assert len({id(each) for each in shown}) == 1

@@ -31,12 +31,12 @@ def size_of(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def record_with(source: Path | None, key: str, outputs: Sequence[str], number: int = 1, **rest: Any) -> ItemRecord:
+def record_with(source: Path | None, key: str, names: Sequence[str], number: int = 1, **rest: Any) -> ItemRecord:
     fields: dict[str, Any] = {
-        "request": {"num_output_images": len(outputs), "prompt": "in soft light"},
-        "identity": Identity(expected=("mia",), recognised={"mia": len(outputs)}),
-        "cost": Cost(settled=Decimal("0.15") * len(outputs)),
-        "outputs": tuple(OutputRecord(path=path, format="jpg", recognised={"mia": 1}) for path in outputs),
+        "request": {"num_output_images": len(names), "prompt": "in soft light"},
+        "identity": Identity(expected=("mia",), recognised={"mia": len(names)}),
+        "cost": Cost(settled=Decimal("0.15") * len(names)),
+        "outputs": tuple(OutputRecord(path=path, format="jpg", recognised={"mia": 1}) for path in names),
         "sources": () if source is None else (str(source),),
         "operation": "enhance",
         "status": "done",
@@ -69,9 +69,9 @@ async def serving(folder: RunFolder, **options: Any) -> AsyncIterator[ReviewServ
             await stop.wait()
 
     task = asyncio.create_task(serve())
-    await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
+    task.add_done_callback(lambda _: started.cancel())  # where it could not begin
     try:
-        yield started.result() if started.done() else await task  # type: ignore[misc]  # which raises
+        yield await started
     finally:
         stop.set()
         await task

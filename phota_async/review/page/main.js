@@ -37,6 +37,16 @@ class Page {
   show() {
     this.stage.show();
     this.look();
+    this.lookAhead();
+  }
+
+  // Have the next photo's pictures here before they are wanted.
+  lookAhead() {
+    const next = this.store.items[this.store.neighbour(1)];
+    if (!next || next.number === this.ahead) return;
+    this.ahead = next.number;
+    const pictures = [...next.variations, ...next.sources].map(({ picture }) => picture).filter((number) => number !== null);
+    for (const number of pictures) service.picture(number, "screen").catch(() => {});
   }
 
   // What the lens changes: sizes and places, no picture.

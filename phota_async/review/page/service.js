@@ -2,6 +2,7 @@
 
 const HEADER = "Phota-Review-Token";
 const KEPT = { thumb: 400, screen: 48, full: 10 }; // pictures that stay in memory, by size
+const MOST_AT_ONCE = 2; // pictures on their way: a browser has six connections, and a decision must not wait for one
 const SLOT = "phota-review-token";
 
 export const tab = [...crypto.getRandomValues(new Uint8Array(8))].map((b) => b.toString(16).padStart(2, "0")).join("");
@@ -59,16 +60,41 @@ export function picture(number, size) {
   return found;
 }
 
-async function load(number, size) {
+const queue = [];
+let loading = 0;
+
+// What is looked at goes before the small pictures below it.
+function load(number, size) {
+  return new Promise((resolve, reject) => {
+    const deed = () => fetchPicture(number, size).then(resolve, reject);
+    if (size === "thumb") queue.push(deed);
+    else queue.unshift(deed);
+    proceed();
+  });
+}
+
+function proceed() {
+  while (loading < MOST_AT_ONCE && queue.length) {
+    loading += 1;
+    queue.shift()().finally(() => {
+      loading -= 1;
+      proceed();
+    });
+  }
+}
+
+async function fetchPicture(number, size) {
   const response = await call(`/pictures/${number}/${size}`, { headers: { [HEADER]: token } });
   const [width, height] = (response.headers.get("Phota-Picture-Size") || "0x0").split("x").map(Number);
   return { url: URL.createObjectURL(await response.blob()), width, height };
 }
 
-// Tell what other pages and the server change, for as long as both are there.
+// Tell what other pages and the server change, for as long as both are there. A page that nobody sees does not wait:
+// it would take a connection from those that are seen.
 export async function follow(version, onChange, onLost) {
   let misses = 0;
   for (;;) {
+    if (document.hidden) await new Promise((wake) => document.addEventListener("visibilitychange", wake, { once: true }));
     try {
       const news = await get(`/changes?after=${version}`);
       misses = 0;

@@ -261,7 +261,7 @@ function badges(variation) {
     ...variation.found.map((name) => badge("good", "✓", name, "recognised")),
     ...variation.missing.map((name) => badge("odd", "✗", name, "not recognised")),
   ];
-  if (variation.further) made.push(element("span", { class: "badge" }, "further"));
+  if (variation.further) made.push(element("span", { class: "badge" }, "asked for"));
   if (variation.price) made.push(element("span", { class: "badge price" }, variation.price));
   return made;
 }
