@@ -55,6 +55,11 @@ COMMANDS = {
         "Look at a folder's photos before a training is paid for: free, offline.",
         ("rich", "PIL"),
     ),
+    "review": LazyCommand(
+        "review_command:review",
+        "Pick the best of each photo's variations, on a page of this machine.",
+        ("PIL",),
+    ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
         "Serve a local stand-in of the service, to try things on.",
