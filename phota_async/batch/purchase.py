@@ -263,8 +263,11 @@ class Purchase:
     def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
-        finish, name = self._photos.finish if self._photos.finishes else None, f"{self.target.name}.jpg"
-        return HeldDestination(self.target.parent, name, self._options.exists, self._proven, finish=finish)
+        options, name = self._options, f"{self.target.name}.jpg"
+        finish = self._photos.finish if self._photos.finishes else None
+        return HeldDestination(
+            self.target.parent, name, options.exists, self._proven, finish=finish, root=options.output
+        )
 
     async def _change(self, change: Change) -> None:
         try:
