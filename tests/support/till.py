@@ -27,11 +27,13 @@ class Till:
     Attributes:
         sold: Charges by mark.
         looks: How often a job or a profile says that it runs before it is done.
+        loses: Whether the answers to orders are lost.
     """
 
     def __init__(self, looks: int = 1) -> None:
         self.peer = Peer(self._serve)
         self.sold: Counter[str] = Counter()
+        self.loses = False
         self.looks = looks
         self.jobs: dict[str, str] = {}  # by client_request_id
         self._seen: Counter[str] = Counter()
@@ -49,7 +51,10 @@ class Till:
 
     async def _serve(self, exchange: Exchange) -> None:
         await exchange.body()
-        await self._answer(exchange)(exchange)
+        behave = self._answer(exchange)
+        if self.loses and exchange.request.method == "POST":
+            exchange.close()
+        await behave(exchange)
 
     def _answer(self, exchange: Exchange) -> Behaviour:
         request = exchange.request
