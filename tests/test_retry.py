@@ -33,7 +33,7 @@ from phota_async.errors import (
     SignatureError,
     StatusError,
 )
-from phota_async.retry import SAFE_AGAIN, Fault, Kind, RetryBudget, backoff, decide, fault_of, parse_retry_after
+from phota_async.retry import SAFE_AGAIN, Fault, Kind, RetryBudget, age_of, backoff, decide, fault_of, parse_retry_after
 
 POLICY = RetryPolicy()
 KINDS: tuple[Kind, ...] = get_args(Kind)
