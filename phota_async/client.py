@@ -27,7 +27,7 @@ from .webhooks import Webhooks
 if TYPE_CHECKING:
     import aiohttp
 
-    from .media.destination import Destination, Finish
+    from .media.destination import Destination
     from .media.download import Downloader
     from .scope import UserScope
     from .transport.exchange import Transport
@@ -166,9 +166,9 @@ class PhotaClient(Operations):
         timeout: float | None = None,
         validate: bool = True,
         ready: Ready = nullcontext,
-        finish: "Finish | None" = None,
+        **files: Any,
     ) -> ImageResult:
-        """Do as `send`; ``ready`` gives the request as it is to be sent, ``finish`` what becomes of its files."""
+        """Do as `send`; ``ready`` gives the request as it is to be sent, ``files`` is `Destination`'s."""
         self._check_open()
         check_kind(request)
         if validate:
@@ -177,7 +177,7 @@ class PhotaClient(Operations):
         if chosen not in ("sync", "job"):
             fail("mode", '"sync" or "job"', chosen)
         deadline = self._deadline(timeout)
-        destination = await _prepare(save_to, request, exists, hashed=hashed, finish=finish)
+        destination = await _prepare(save_to, request, exists, hashed=hashed, **files)
         work = self._ways[chosen](self, request, destination, deadline, validate=validate, ready=ready)
         hooks = self._transport.hooks
         return await (work if hooks is None else tell_operation(hooks, request.operation, chosen, work))
@@ -264,13 +264,11 @@ def check_kind(request: object) -> None:
         fail("request", "an EditRequest, GenerateRequest, EnhanceRequest or RemixRequest", request)
 
 
-async def _prepare(
-    save_to: StrPath | None, request: AnyRequest, exists: Exists, *, hashed: bool, finish: "Finish | None"
-) -> "Destination | None":
+async def _prepare(save_to: StrPath | None, request: AnyRequest, exists: Exists, **how: Any) -> "Destination | None":
     if save_to is None:
         return None
     from .media.destination import make_destination  # noqa: PLC0415 - only who saves needs it
 
-    destination = make_destination(to_path(save_to), request.operation, exists, hashed=hashed, finish=finish)
+    destination = make_destination(to_path(save_to), request.operation, exists, **how)
     await destination.check(request.num_output_images, request.output_format)
     return destination

@@ -149,7 +149,9 @@ class ResponseLostError(TransportError):
     job_id: str | None = None
     """The job that was bought, where the service has told; it can be waited for."""
 
-    _private = frozenset({"_resume"})
+    _private = frozenset({"_resume", "sent_clock"})
+    sent_clock: float | None = None
+    """The same moment by ``time.monotonic()``, which nobody can set; ``None`` in another process."""
 
     def __init__(self, call: str, reason: str = "", /) -> None:
         super().__init__(call, reason)

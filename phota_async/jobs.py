@@ -189,8 +189,8 @@ class Jobs:
             async def resume() -> Job:
                 from .sending import check_window  # noqa: PLC0415 - needs aiohttp
 
-                check_window(self._client, lost)
-                again = how | {"deadline": self._client._deadline(None), "first_sent_at": lost.first_sent_at}  # noqa: SLF001
+                first_sent_at = check_window(self._client, lost)
+                again = how | {"deadline": self._client._deadline(None), "first_sent_at": first_sent_at}  # noqa: SLF001
                 return await self._submit_resumable(request, **again)
 
             error.on_resume(resume)

@@ -27,6 +27,7 @@ Kind = Literal["free", "job", "paid", "create"]
 """What a call is for the law: free (GET, DELETE), an image call as a job with a ``client_request_id``,
 a synchronous image call, or the creation of a profile."""
 
+CLOCK_SLACK = 60.0  # seconds that a wall clock may be set back without casting doubt on a moment's age
 SERVICE_UNAVAILABLE, GATEWAY_TIMEOUT = 503, 504
 SECONDS = re.compile(r"\s*\d+(\.\d+)?\s*", re.ASCII)
 
@@ -104,6 +105,14 @@ def backoff(policy: RetryPolicy, attempt: int, rng: Callable[[], float] | None =
     """Return a wait in seconds: full jitter below 0.5, 1, 2, 4, ... and never above ``max_backoff``."""
     exponent = min(attempt - 1, 32)  # 2**32 s is beyond every cap; floats stay finite
     return (rng or random.random)() * min(policy.backoff * 2.0**exponent, policy.max_backoff)
+
+
+def age_of(moment: float, now: float) -> float:
+    """Return the seconds since a moment, by the wall clock; infinitely many when it lies in the future.
+
+    Then a clock was set, and nobody can tell how long ago it was: the service may have forgotten what was sent.
+    """
+    return math.inf if now - moment < -CLOCK_SLACK else max(0.0, now - moment)
 
 
 def parse_retry_after(value: str | None, date: str | None, now: float) -> float | None:

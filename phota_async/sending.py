@@ -1,5 +1,6 @@
 """Carry out one image request: held open or as a job, into memory or into files."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from .pricing import named_subjects
 from .protocol import image_call
 from .requests import AnyRequest, Ready
 from .results import ImageResult, OutputImage
+from .retry import age_of
 from .telling import Meter
 from .transport.receive import read_images
 
@@ -104,7 +106,7 @@ async def send_as_job(
         lost = error
 
         async def resume() -> ImageResult:
-            check_window(client, lost)
+            first_sent_at = check_window(client, lost)
             return await send_as_job(
                 client,
                 request,
@@ -112,7 +114,7 @@ async def send_as_job(
                 client._deadline(None),  # noqa: SLF001
                 validate=validate,
                 client_request_id=client_request_id,
-                first_sent_at=lost.first_sent_at,
+                first_sent_at=first_sent_at,
                 ready=ready,
             )
 
@@ -317,17 +319,27 @@ class _Fetcher:
         return links[image.place]
 
 
-def check_window(client: "PhotaClient", error: ResponseLostError) -> None:
-    """Raise the error again when the service may have forgotten the id, so that asking again could pay twice."""
+def check_window(client: "PhotaClient", error: ResponseLostError) -> float | None:
+    """Return when it was first sent, as Unix time by the clock as it is set now.
+
+    Raises the error again when the service may have forgotten the id, so that asking again could pay twice.
+    """
     import time  # noqa: PLC0415 - wall clock: the first attempt may lie in another process
 
-    age = 0.0 if error.first_sent_at is None else time.time() - error.first_sent_at
-    guard = client.config.retry.resend_guard
-    if age > guard:
-        raise error.with_context(
-            retryable=False,
-            hint=f"it was first sent {age:.0f} s ago; after {guard:.0f} s the service may have forgotten its id",
-        )
+    first, now = error.first_sent_at, time.time()
+    if first is None:
+        return None
+    passed = 0.0 if error.sent_clock is None else time.monotonic() - error.sent_clock
+    if passed > age_of(first, now) + 1.0:  # the clock was set back meanwhile
+        first = now - passed
+    age, guard = age_of(first, now), client.config.retry.resend_guard
+    if age <= guard:
+        return first
+    when = f"{age:.0f} s ago" if math.isfinite(age) else "in the future, by a clock that was set"
+    raise error.with_context(
+        retryable=False,
+        hint=f"it was first sent {when}; after {guard:.0f} s the service may have forgotten its id",
+    )
 
 
 def new_request_id() -> str:

@@ -1,6 +1,7 @@
 """The law of what is safe to send again, and when: the whole table."""
 
 import datetime as dt
+import math
 import time
 from email.utils import format_datetime
 from typing import Any, get_args
@@ -32,7 +33,7 @@ from phota_async.errors import (
     SignatureError,
     StatusError,
 )
-from phota_async.retry import SAFE_AGAIN, Fault, Kind, RetryBudget, backoff, decide, fault_of, parse_retry_after
+from phota_async.retry import SAFE_AGAIN, Fault, Kind, RetryBudget, age_of, backoff, decide, fault_of, parse_retry_after
 
 POLICY = RetryPolicy()
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -277,3 +278,11 @@ def test_the_budget_never_holds_more_than_it_began_with() -> None:
 
 def test_an_empty_budget_allows_nothing() -> None:
     assert not RetryBudget(RetryPolicy(tokens=0)).take()
+
+
+@pytest.mark.parametrize(
+    ("moment", "age"),
+    [(1000.0, 0.0), (900.0, 100.0), (1059.0, 0.0), (1061.0, math.inf), (0.0, 1000.0), (1e12, math.inf)],
+)
+def test_a_moment_that_lies_ahead_may_be_any_time_ago(moment: float, age: float) -> None:
+    assert age_of(moment, 1000.0) == age

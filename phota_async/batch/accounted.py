@@ -13,6 +13,7 @@ from .. import threads
 from ..errors import BudgetExceededError, InputError
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
+from ..media.files import check_inside
 from ..results import ImageResult, StrPath
 from ..telling import tell_operation
 from .bought import Bought, summary_of, take_all
@@ -46,6 +47,7 @@ class LedgerBuyer:
             options = replace(options, exists="number")
         self._options = options
         self._store, self._own = _store_of(ledger, options.output)
+        self._root = options.output if ledger is True else None  # a path is the user's to choose
         self._name = name
         self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
         store = self._store
@@ -60,6 +62,7 @@ class LedgerBuyer:
     async def open(self) -> None:
         """Begin a run, and count what earlier ones spent."""
         if self._own is not None:
+            await threads.run(check_inside, self._own.path, self._root)
             await self._own.__aenter__()
         try:
             await self._enter()

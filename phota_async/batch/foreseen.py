@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import threads
 from ..errors import BudgetExceededError, InputError
 from ..media.destination import make_destination
-from ..media.files import Exists, check_name
+from ..media.files import Exists, check_inside, check_name
 from ..media.formats import file_name
 from ..media.sources import measure
 from ..pricing import estimate
@@ -100,7 +100,7 @@ class Plan:
         try:
             is_job = self._options.mode == "job"
             await measure(image_call(self._request, job=is_job).body or ())
-            self.fetch(await threads.run(places, target, self._request, exists))
+            self.fetch(await threads.run(places, target, self._request, exists, self._options.output))
         except InputError:
             if is_sure:
                 self._allowance.give_back(high)
@@ -139,7 +139,7 @@ class Plan:
         self._is_priced = self._is_priced and self._price[0] is not None
 
 
-def places(target: Path | None, request: AnyRequest, exists: Exists) -> tuple[Path, ...]:
+def places(target: Path | None, request: AnyRequest, exists: Exists, root: Path | None) -> tuple[Path, ...]:
     """Return where the pictures of a request would go, as far as that can be known. Blocks.
 
     Raises:
@@ -151,6 +151,7 @@ def places(target: Path | None, request: AnyRequest, exists: Exists) -> tuple[Pa
     above = next(each for each in (destination.directory, *destination.directory.parents) if os.path.lexists(each))
     if not above.is_dir():
         raise InputError(f"cannot write {target}: {above} is no directory")
+    check_inside(destination.directory, root)
     names = (destination.name(index) for index in range(request.num_output_images))
     paths = [destination.directory / file_name(name, request.output_format) for name in names]
     for path in paths:

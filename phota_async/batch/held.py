@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -11,7 +12,7 @@ from .. import threads
 from ..errors import InputError
 from ..ledger.photos import sha256_of
 from ..ledger.records import File
-from ..media.destination import Destination, Finish
+from ..media.destination import Destination
 from ..media.files import MAX_NUMBER, Exists
 from ..media.formats import HEAD, file_name, sniff
 from ..media.sinks import FileSink, HashingFileSink
@@ -28,8 +29,8 @@ class HeldSink(HashingFileSink):
 
     is_held = False
 
-    def __init__(self, directory: Path, name: str, *, waits: bool) -> None:
-        super().__init__(directory, name)
+    def __init__(self, directory: Path, name: str, *, waits: bool, root: Path | None = None) -> None:
+        super().__init__(directory, name, root=root)
         self._waits = waits  # in memory, if it is small: what is to be reworked must lie on the disk first
 
     async def flush(self, *, everything: bool = False) -> None:
@@ -64,13 +65,11 @@ class HeldDestination(Destination):
         exists: What to do when a name is taken: a file of the very same content is ours, from a run that ended
             between naming and recording it.
         proven: Folders that were found writable a moment ago.
-        finish: See `Finish`.
+        how: ``finish`` and ``root`` of `Destination`.
     """
 
-    def __init__(
-        self, directory: Path, name: str, exists: Exists, proven: Proven, *, finish: Finish | None = None
-    ) -> None:
-        super().__init__(directory, name, exists, hashed=True, finish=finish)
+    def __init__(self, directory: Path, name: str, exists: Exists, proven: Proven, **how: Any) -> None:
+        super().__init__(directory, name, exists, hashed=True, **how)
         self._proven = proven
         self._sinks: list[HeldSink] = []
         self._held: dict[int, HeldSink] = {}
@@ -89,7 +88,7 @@ class HeldDestination(Destination):
 
     def sink(self, index: int) -> FileSink:
         """Return the sink of picture ``index``."""
-        sink = HeldSink(self.directory, self.name(index), waits=self.finish is None)
+        sink = HeldSink(self.directory, self.name(index), waits=self.finish is None, root=self.root)
         self._sinks.append(sink)
         return sink
 

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Self
 
+from anyio.lowlevel import checkpoint_if_cancelled
+
 from .items import Outcome
 
 
@@ -65,6 +67,7 @@ class Outbox:
     async def _next(self) -> Outcome:
         while (outcome := self._take()) is None:
             if not self._workers:
+                await checkpoint_if_cancelled()  # a scope that is cut off ends the workers first: that is no end
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()

@@ -74,5 +74,6 @@ class PlainBuyer:
             exists=options.exists,
             mode=options.mode,
             ready=photos.ready,
+            root=options.output,
             finish=photos.finish if photos.finishes else None,
         )

@@ -164,7 +164,7 @@ class LedgerPlanner:
 
     async def _places(self, part: Part, take: int) -> tuple[Path, ...]:
         target = None if self._options.output is None else part.target(self._options.names, self._options.output, take)
-        return await threads.run(places, target, part.item.request, self._options.exists)
+        return await threads.run(places, target, part.item.request, self._options.exists, self._options.output)
 
     async def _find(self, plan: Plan, part: Part, record: Record) -> bool:
         """Look for what was delivered; says whether somebody is missing in it."""

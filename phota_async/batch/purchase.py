@@ -31,10 +31,10 @@ from ..ledger.records import (
     from_micros,
     to_micros,
 )
-from ..ledger.rules import is_fresh
 from ..models import Job, JobStatus
 from ..requests import AnyRequest
 from ..results import ImageResult
+from ..retry import age_of
 from .bought import Bought, mark_of, recall, unknown
 from .budget import BudgetAccount, cost_of
 from .held import HeldDestination, to_stored
@@ -88,6 +88,8 @@ class Purchase:
             held: What is set aside in the budget for it.
         """
         self._record, self._held, self._is_fresh = begun.record, held, begun.action == "buy"
+        self._taken_up = asyncio.get_running_loop().time()
+        self._age_then = age_of(begun.record.first_intent_at or 0.0, self._store.clock())
         self._baseline = begun.record.lost if begun.action == "buy" else begun.record.committed
         if begun.action == "unknown":
             raise unknown(self.request, self._record, "an earlier run may have bought it")
@@ -145,9 +147,13 @@ class Purchase:
         """Return the deadline of a submit: waiting for a place must not carry it beyond the guard."""
         if self._is_fresh:
             return self._deadline
-        age = self._store.clock() - (self._record.first_intent_at or 0.0)
-        left = self._client.config.retry.resend_guard - age
+        left = self._client.config.retry.resend_guard - self._age()
         return min(self._deadline, asyncio.get_running_loop().time() + left)
+
+    def _age(self) -> float:
+        """Return the seconds since the first intent, by the clock that says more: the wall clock may be set back."""
+        passed = asyncio.get_running_loop().time() - self._taken_up
+        return max(self._age_then + passed, age_of(self._record.first_intent_at or 0.0, self._store.clock()))
 
     async def _hold(self) -> None:
         """Hold a synchronous call open and keep what it brings, in one step."""
@@ -213,9 +219,7 @@ class Purchase:
             raise
 
     async def _submit_again(self, vanished: NotFoundError) -> None:
-        record = self._record
-        now, guard = self._store.clock(), self._client.config.retry.resend_guard
-        if record.mode != "job" or not is_fresh(record, now, guard):
+        if self._record.mode != "job" or self._age() > self._client.config.retry.resend_guard:
             raise await self._give_up(vanished)
         await self._submit()
 
@@ -263,8 +267,11 @@ class Purchase:
     def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
             return None
-        finish, name = self._photos.finish if self._photos.finishes else None, f"{self.target.name}.jpg"
-        return HeldDestination(self.target.parent, name, self._options.exists, self._proven, finish=finish)
+        options, name = self._options, f"{self.target.name}.jpg"
+        finish = self._photos.finish if self._photos.finishes else None
+        return HeldDestination(
+            self.target.parent, name, options.exists, self._proven, finish=finish, root=options.output
+        )
 
     async def _change(self, change: Change) -> None:
         try:

@@ -55,10 +55,11 @@ class Batch:
         max_concurrency: Items begun and not final, at most. A batch begins with 16 and finds out by itself how
             many the service takes: more while it answers well, half as many when it says 429 or 503.
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
-        output: A directory for the pictures, which mirrors the items' keys; an item whose file exists is
-            skipped and costs nothing. ``None`` keeps results in memory. Two items never share a place: a list, or
-            another sequence, is looked through when the block is entered, which raises `InputError` before
-            anything is sent; of what can be read only once, the later item fails in its turn, before it is sent.
+        output: A directory for the pictures, or a link to one, which mirrors the items' keys. A link in it that leads
+            out of it is not followed: its items fail unsent. An item whose file exists is skipped and costs nothing.
+            ``None`` keeps results in memory. Two items never share a place: a list, or another sequence, is looked
+            through when the block is entered, which raises `InputError` before anything is sent; of what can be
+            read only once, the later item fails in its turn, before it is sent.
         ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the
             same batch, killed at any instant and run again, finishes what was begun and pays for nothing twice.
             ``True`` keeps it in ``output/.phota/ledger.sqlite``. An item is then known by its photos' content and

@@ -15,6 +15,7 @@ import msgspec
 from ..errors import LedgerError
 
 TAKEN = {errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN, errno.EDEADLK}  # what systems call a lock of another
+FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)  # no link: it is written to
 FAR = 2**30  # byte that Windows locks: beyond the text, which others must be able to read
 
 
@@ -41,6 +42,7 @@ class OwnerLock:
     def __init__(self, ledger: Path) -> None:
         self.path = ledger.with_name(ledger.name + ".lock")
         self._descriptor = -1
+        self._names = 0  # that the file had when it was locked; some systems do not count them
         _locks.add(self)
 
     def acquire(self) -> None:
@@ -51,7 +53,7 @@ class OwnerLock:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            descriptor = os.open(self.path, FLAGS, 0o666)
         except OSError as error:
             raise LedgerError(f"{self.path} cannot be opened: {error.strerror or error}") from None
         try:
@@ -64,7 +66,7 @@ class OwnerLock:
             raise LedgerError(f"{self.path} is held by {owner or 'another process'}").with_context(
                 hint="one process writes a ledger at a time: wait for it, or give this batch a ledger of its own"
             ) from None
-        self._descriptor = descriptor
+        self._descriptor, self._names = descriptor, os.fstat(descriptor).st_nlink
         _write_owner(descriptor)
 
     def release(self) -> None:
@@ -72,6 +74,10 @@ class OwnerLock:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+    def is_there(self) -> bool:
+        """Whether the locked file still has its name; without it another process could lock a new one."""
+        return not self._names or os.fstat(self._descriptor).st_nlink > 0
 
     def __repr__(self) -> str:
         return f"<OwnerLock {self.path} {'held' if self._descriptor >= 0 else 'free'}>"

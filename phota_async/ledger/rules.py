@@ -13,9 +13,8 @@ The whole safety argument:
 
 from msgspec.structs import replace
 
+from ..retry import age_of
 from .records import Begun, Change, Done, JobFailed, Lost, Record, Refused, State, Submitted, Wish
-
-CLOCK_SLACK = 60.0  # seconds that the wall clock may be set back without casting doubt on an intent's age
 
 
 def begin(record: Record | None, wish: Wish, *, copy: int = 1, committed: int = 0) -> Begun:
@@ -57,7 +56,7 @@ def is_fresh(record: Record, now: float, guard: float) -> bool:
     """Whether the service surely remembers a record's id, if it ever saw it."""
     if record.first_intent_at is None:
         return False
-    return -CLOCK_SLACK <= now - record.first_intent_at <= guard
+    return age_of(record.first_intent_at, now) <= guard
 
 
 def apply(record: Record, change: Change) -> Record:

@@ -1,6 +1,7 @@
 """The ledger on this machine: SQLite, one process, one writer thread."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -154,13 +155,16 @@ class Ledger:
             if isinstance(error, sqlite3.Error):
                 raise LedgerError(f"{self.path} is damaged: {error}") from None
             raise
-        writer = Writer(connection, str(self.path))
+        writer = Writer(connection, str(self.path), self._is_there)
         with self._turn:
             if not self._is_given_up:
                 self._writer = writer
                 return
         writer.close()
         self._lock.release()
+
+    def _is_there(self) -> bool:
+        return self._lock.is_there() and os.path.lexists(self.path)
 
     def _give_up(self) -> None:
         """Close what a thread has opened, or let it do so itself: whoever wanted it was cancelled."""

@@ -38,11 +38,13 @@ class Writer:
     Args:
         connection: It belongs to the thread from now on.
         name: The ledger's path, for errors.
+        is_there: Whether the file still has its name. SQLite would write on into one that was removed.
     """
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str, is_there: Callable[[], bool] = lambda: True) -> None:
         self._connection = connection
         self._name = name
+        self._is_there = is_there
         self._pid = os.getpid()
         self._failure: str | None = None
         self._closed = False
@@ -126,6 +128,8 @@ class Writer:
         if self._failure is not None:
             return
         try:
+            if not self._is_there():
+                raise FileNotFoundError("it was removed")  # noqa: TRY301 - one more reason among many
             self._connection.execute("BEGIN IMMEDIATE")
             for job in group:
                 job.value = job.operation(self._connection)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from .. import threads
 from ..errors import InputError, PhotaError
@@ -23,16 +24,25 @@ class Destination:
         exists: As in `PhotaClient.send`.
         hashed: Likewise.
         finish: Finishes each picture before it gets its name.
+        root: As in `PartFile`.
     """
 
     def __init__(
-        self, directory: Path, name: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
+        self,
+        directory: Path,
+        name: str,
+        exists: Exists,
+        *,
+        hashed: bool = False,
+        finish: Finish | None = None,
+        root: Path | None = None,
     ) -> None:
         check_exists(exists)
         self.exists = exists
         self.finish = finish
         self._new_sink = HashingFileSink if hashed else FileSink
         self.directory = directory
+        self.root = root
         self._name = name
 
     def name(self, index: int) -> str:
@@ -46,7 +56,7 @@ class Destination:
 
     def sink(self, index: int) -> FileSink:
         """Return the sink of picture ``index``."""
-        return self._new_sink(self.directory, self.name(index))
+        return self._new_sink(self.directory, self.name(index), root=self.root)
 
     async def check(self, count: int, output_format: str) -> None:
         """Raise `InputError` when a name is taken or nothing can be written here: nothing was paid for yet."""
@@ -65,22 +75,20 @@ class Destination:
 
     def _check(self, count: int, output_format: str) -> None:
         image_format = output_format if output_format in SUFFIXES else "jpg"
-        PartFile(self.directory, self._name).discard()
+        PartFile(self.directory, self._name, root=self.root).discard()
         for index in range(count):
             check_name(path_in(self.directory, file_name(self.name(index), image_format)), self.exists)
 
 
-def make_destination(
-    save_to: Path, operation: str, exists: Exists, *, hashed: bool = False, finish: Finish | None = None
-) -> Destination:
-    """Look at a path and return the destination it means.
+def make_destination(save_to: Path, operation: str, exists: Exists, **how: Any) -> Destination:
+    """Look at a path and return the destination it means; ``how`` is `Destination`'s.
 
     A directory gets ``edit-1.jpg``, ``edit-2.jpg``, ...; a path gives the name of the first picture.
     """
     try:
         is_directory = save_to.is_dir() or (not save_to.suffix and not save_to.exists())
         directory, name = (save_to, f"{operation}-1") if is_directory else (save_to.parent, save_to.name)
-        return Destination(directory, name, exists, hashed=hashed, finish=finish)
+        return Destination(directory, name, exists, **how)
     except PhotaError:
         raise
     except (OSError, ValueError) as error:

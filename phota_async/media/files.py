@@ -31,9 +31,16 @@ class PartFile:
 
     The lock is for cancellation: a task that is cut off while a thread writes calls `discard`, on the event loop.
     It must neither close the file under that thread nor wait for a slow disk, so it leaves the rest to the thread.
+
+    Args:
+        directory: Made when it is not there.
+        name: The final one.
+        root: The directory must lie below it, links followed, when the file is made and when it gets its name.
     """
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, *, root: Path | None = None) -> None:
+        check_inside(directory, root)
+        self._root = root
         self._lock = threading.Lock()
         self._path = path_in(directory, f".{name[:MAX_PART_NAME]}.{secrets.token_hex(MARK_BYTES)}{PART}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -75,6 +82,7 @@ class PartFile:
             os.fsync(self._descriptor)
             self._close()
             try:
+                check_inside(target.parent, self._root)
                 return _put_in_place(self._path, target, exists)
             finally:
                 self._remove()
@@ -126,6 +134,20 @@ def path_in(directory: Path, name: str) -> str:
     anew keeps a megabyte for itself.
     """
     return os.path.join(directory, name)  # noqa: PTH118
+
+
+def check_inside(directory: Path, root: Path | None) -> None:
+    """Raise `InputError` when a link leads from below ``root`` to outside of it. ``root`` itself may be one. Blocks.
+
+    It looks and then leaves the rest to the system: who may change the tree at that very moment could write there.
+    """
+    if root is None or directory == root:
+        return
+    with translated(directory):
+        real, real_root = os.path.realpath(directory), os.path.realpath(root)
+        is_inside = real == real_root or real.startswith(os.path.join(real_root, ""))  # noqa: PTH118 - a str
+    if not is_inside:
+        raise InputError(f"cannot write {directory}: expected a place below {root}, got a link that leads out of it")
 
 
 def check_name(target: str | Path, exists: Exists) -> None:

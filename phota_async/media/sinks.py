@@ -88,10 +88,17 @@ class MemorySink:
 
 
 class FileSink:
-    """Writes a picture beside its final name and publishes it when it is whole."""
+    """Writes a picture beside its final name and publishes it when it is whole.
 
-    def __init__(self, directory: Path, name: str) -> None:
+    Args:
+        directory: As in `PartFile`.
+        name: The final one; its suffix is settled by the bytes.
+        root: As in `PartFile`.
+    """
+
+    def __init__(self, directory: Path, name: str, *, root: Path | None = None) -> None:
         self._directory = directory
+        self._root = root
         self.name = name
         self._part: PartFile | None = None
         self._is_dropped = False
@@ -173,7 +180,7 @@ class FileSink:
         after = change(before)
         if after == before:
             return
-        part = unused = PartFile(self._directory, self.name)
+        part = unused = PartFile(self._directory, self.name, root=self._root)
         try:
             part.write([after])
             unused, self._part = self._part, part
@@ -188,7 +195,7 @@ class FileSink:
 
     def _write(self, pieces: Sequence[bytes]) -> None:
         if self._part is None and not self._is_dropped:
-            self._part = PartFile(self._directory, self.name)
+            self._part = PartFile(self._directory, self.name, root=self._root)
         if self._part is not None:
             self._part.write(pieces)
             if self._is_dropped:
@@ -198,8 +205,8 @@ class FileSink:
 class HashingFileSink(FileSink):
     """A file whose SHA-256 is known when it is whole; hashed in the thread that writes it."""
 
-    def __init__(self, directory: Path, name: str) -> None:
-        super().__init__(directory, name)
+    def __init__(self, directory: Path, name: str, *, root: Path | None = None) -> None:
+        super().__init__(directory, name, root=root)
         self._hash = hashlib.sha256()
 
     @property

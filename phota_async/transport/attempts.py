@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..media.sources import Source, measure
 from ..protocol import Call
-from ..retry import Fault, backoff, decide, fault_of, parse_retry_after
+from ..retry import Fault, age_of, backoff, decide, fault_of, parse_retry_after
 from ..turns import FREE, PAID
 from .deadlines import COARSE, Until
 from .failures import lost, silence, translate
@@ -82,7 +82,7 @@ class Sending(AttemptCounter, Generic[T]):
         self._deadline = now + timeout if deadline is None else deadline
         self._retries = retries
         if first_sent is not None:
-            self._age, self._unclear = max(0.0, time.time() - first_sent), True
+            self._age, self._unclear = age_of(first_sent, time.time()), True
 
     async def run(self, receive: Receive[T], *, validate: bool) -> Reply[T]:
         """Make attempts until one succeeds, or the law, the budget or the deadline says stop."""
@@ -270,5 +270,7 @@ class Sending(AttemptCounter, Generic[T]):
                 reason, request_id = f"last heard: {error.sentence()}", error.request_id
                 error = lost(self._call, reason).with_context(attempts=self.attempt, request_id=request_id)
         if isinstance(error, ResponseLostError):
-            error.first_sent_at = self._first_sent or time.time() - (self._loop.time() - self._first_attempt)
+            passed = self._loop.time() - self._first_attempt
+            error.first_sent_at = self._first_sent or time.time() - passed
+            error.sent_clock = time.monotonic() - self._age - passed
         return error

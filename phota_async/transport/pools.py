@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -57,10 +58,11 @@ class Pools:
         self.has_headers = True
 
     async def aclose(self) -> None:
-        """Close what is ours; a lent session stays open."""
-        for session in {self.paid, self.free, self.downloads} - {self.lent}:
-            await session.close()
-        self.deadlines.stop()
+        """Close what is ours, each of it though somebody cuts this off; a lent session stays open."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self.deadlines.stop)
+            for session in {self.paid, self.free, self.downloads} - {self.lent}:
+                stack.push_async_callback(session.close)
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         try:

@@ -51,9 +51,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     found: list[Path] = []
     real = PartFile.__init__
 
-    def noted(part: PartFile, directory: Path, name: str) -> None:
+    def noted(part: PartFile, directory: Path, name: str, **how: Any) -> None:
         found.append(directory / name)
-        real(part, directory, name)
+        real(part, directory, name, **how)
 
     monkeypatch.setattr(PartFile, "__init__", noted)
     return found

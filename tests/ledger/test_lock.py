@@ -119,3 +119,14 @@ def test_a_file_system_without_locks_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("phota_async.ledger.lock._lock", refuse)
     with pytest.raises(LedgerError, match="cannot be locked: No locks available"):
         OwnerLock(tmp_path / "ledger.sqlite").acquire()
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("a letter")
+    (tmp_path / "ledger.sqlite.lock").symlink_to(theirs)
+
+    with pytest.raises(LedgerError, match=r"ledger.sqlite.lock cannot be opened"):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()
+
+    assert theirs.read_text() == "a letter"

@@ -1,6 +1,7 @@
 """The SQLite ledger: the suite of all stores, and what is its own."""
 
 import asyncio
+import shutil
 import os
 import sqlite3
 import threading
@@ -277,3 +278,16 @@ async def test_copies_are_numbered_on(store: Ledger) -> None:
         run = await enter(store)
         assert [(await begin(store, run)).record.copy for _ in range(4)] == [1, 2, 3, 4]
     assert [record.copy async for record in store.records()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("what", ["", "ledger.sqlite", "ledger.sqlite.lock"])
+async def test_a_ledger_that_was_removed_takes_nothing_more(tmp_path: Path, what: str) -> None:
+    """SQLite would write on into a file that nobody finds any more, and another process could lock a new one."""
+    place = tmp_path / "place"
+    async with Ledger(place / "ledger.sqlite") as ledger:
+        run = await enter(ledger)
+        record = (await begin(ledger, run, "p1")).record
+        shutil.rmtree(place) if not what else (place / what).unlink()
+        for call in (begin(ledger, run, "p2"), ledger.change(record, Submitted("job-1"))):
+            with pytest.raises(LedgerError, match="cannot be written: it was removed"):
+                await call

@@ -286,6 +286,22 @@ async def test_closing_ends_connections(listen: Listen, connect: Connect) -> Non
     await asyncio.wait_for(gone.wait(), 5)
 
 
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_closing_that_is_cut_off_closes_every_pool(listen: Listen, connect: Connect, turns: int) -> None:
+    peer = await listen(LISTING, json({"images": [], "download_urls": []}))
+    client = connect(peer)
+    await client.profiles.list()
+    await client.generate("a sea")
+    pools = await client._transport.pools.get()
+    closing = asyncio.create_task(client.aclose())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+
+    assert (pools.paid.closed, pools.free.closed, pools.downloads.closed) == (True, True, True)
+
+
 async def test_sockets_probe_a_silent_line(listen: Listen, connect: Connect) -> None:
     release = asyncio.Event()
     peer = await listen(hold(release, LISTING))
