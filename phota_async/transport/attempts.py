@@ -118,6 +118,8 @@ class Sending(AttemptCounter, Generic[T]):
             return await (self._look(receive) if is_look and self._transport.looks else self._exchange(body, receive))
         except PhotaError as error:
             failure = error
+        except asyncio.CancelledError as error:
+            raise error.with_traceback(None)  # aiohttp's frames hold what is sent, and tracebacks are printed
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = self._refusal or translate(error, self._call, self._transport.origin, body)
         finally:
@@ -215,7 +217,7 @@ class Sending(AttemptCounter, Generic[T]):
         request_id = headers.get("X-Request-Id")
         if status not in SUCCESS and not (self._call.may_redirect and status in REDIRECTS):
             self._refusal = error_from(status, headers, b"", self._call)  # if its body never comes
-            return error_from(status, headers, await read_beginning(response), self._call)
+            return error_from(status, headers, self._transport.redact(await read_beginning(response)), self._call)
         try:
             value = await receive(response)
         except PhotaError as error:
