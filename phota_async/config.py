@@ -171,7 +171,7 @@ class Secret:
         if self._value is not None and not (anew and self.can_change):
             return self._value
         assert not isinstance(self._source, str)  # noqa: S101 - a str sets _value at once
-        key = hide(await self._ask(self._source))
+        key: str = hide(await self._ask(self._source))
         _check_key(key)
         self._value = key
         return key

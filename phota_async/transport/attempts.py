@@ -119,7 +119,8 @@ class Sending(AttemptCounter, Generic[T]):
         except PhotaError as error:
             failure = error
         except asyncio.CancelledError as error:
-            raise error.with_traceback(None)  # aiohttp's frames hold what is sent, and tracebacks are printed
+            error.__traceback__ = None  # aiohttp's frames hold what is sent, and tracebacks are printed
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = self._refusal or translate(error, self._call, self._transport.origin, body)
         finally:

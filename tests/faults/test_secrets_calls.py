@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,9 @@ async def test_calls_that_go_well(
     for name, call in CALLS.items():
         result = await fault.end_of(call(client, tmp_path))
         if name != "secret":  # the only one that is asked for a secret
-            shown = LINKS if "profile" in name or name in ("list", "status", "erase") else PRIVATE  # a profile has its tag
+            shown = (
+                LINKS if "profile" in name or name in ("list", "status", "erase") else PRIVATE
+            )  # a profile has its tag
             witness.see(result, getattr(result, "images", ()), pickled=SECRETS, shown=shown)  # results have links
     witness.see(*JOBS, pickled=Search(KEY))  # a request is a value: whoever stores it stores the prompt
     witness.see_folder(tmp_path)
@@ -103,7 +105,9 @@ FAULTS: dict[str, Behaviour] = {
 async def test_calls_that_fail(
     kind: str, shop: SecretShop, connect: Connect, witness: Witness, tmp_path: Path, fault: Trial
 ) -> None:
-    limits = quick(answer_timeout=0.02, free_answer_timeout=0.02, max_answer_bytes=8_000, timeout=0.2, free_timeout=0.05)
+    limits = quick(
+        answer_timeout=0.02, free_answer_timeout=0.02, max_answer_bytes=8_000, timeout=0.2, free_timeout=0.05
+    )
     client = shop.client(connect, hooks=witness.hooks, config=limits)
     shop.break_down(FAULTS[kind])
     for call in CALLS.values():
@@ -157,17 +161,22 @@ async def test_a_call_that_is_given_up(
     client = shop.client(connect, hooks=witness.hooks)
     fault.tried()
     with pytest.raises(TimeoutError) as caught:
-        async with asyncio.timeout(None) as scope:
-            asyncio.get_running_loop().create_task(give_up(scope, shop, witness))
-            await CALLS[call](client, tmp_path)
+        await given_up(CALLS[call](client, tmp_path), shop, witness)
     witness.see_error(caught.value)
     check(shop, witness, client, "RequestFailed")
 
 
-async def give_up(scope: asyncio.Timeout, shop: SecretShop, witness: Witness) -> None:
-    await until(lambda: shop.service.requests)
-    witness.see_tasks()
-    scope.reschedule(asyncio.get_running_loop().time())
+async def given_up(call: Awaitable[Any], shop: SecretShop, witness: Witness) -> None:
+    """Let the time of a call be up once the service has heard it."""
+
+    async def watch(scope: asyncio.Timeout) -> None:
+        await until(lambda: shop.service.requests)
+        witness.see_tasks()
+        scope.reschedule(asyncio.get_running_loop().time())
+
+    async with asyncio.timeout(None) as scope, asyncio.TaskGroup() as group:
+        group.create_task(watch(scope))
+        await call
 
 
 @pytest.mark.parametrize("call", ["generate", "job to a folder", "status"])
@@ -212,7 +221,7 @@ class SecretPeers:
 
 # What a program gives by mistake.
 
-WRONG_KEYS = [KEY.text + "\n", f" {KEY.text}", KEY.text.encode(), f"{KEY.text}\u2003", f"{KEY.text}\r\nX: y"]
+WRONG_KEYS: list[Any] = [KEY.text + "\n", f" {KEY.text}", KEY.text.encode(), f"{KEY.text}\u2003", f"{KEY.text}\r\nX: y"]
 
 
 @pytest.mark.parametrize("is_callable", [False, True], ids=["as it is", "from a callable"])
@@ -227,8 +236,8 @@ async def test_a_key_that_cannot_be_used(is_callable: bool, witness: Witness, fa
 
 async def ask(place: int, *, is_callable: bool) -> Any:
     if not is_callable:
-        return PhotaClient(WRONG_KEYS[place])  # type: ignore[arg-type]
-    async with PhotaClient(lambda: WRONG_KEYS[place], "http://127.0.0.1:1") as client:  # type: ignore[arg-type,return-value]
+        return PhotaClient(WRONG_KEYS[place])
+    async with PhotaClient(lambda: WRONG_KEYS[place], "http://127.0.0.1:1") as client:
         return await client.profiles.list()
 
 

@@ -38,7 +38,7 @@ WRAPS: dict[str, Callable[[str], str]] = {
     "a box": lambda text: "\n".join(f"│ │ {line:<8} │ │" for line in textwrap.wrap(text, 5)),
     "colours": lambda text: "".join(f"\x1b[33m{letter}\x1b[0m" for letter in text),
     "strings side by side": lambda text: " ".join(repr(line) for line in textwrap.wrap(text, 5)),
-    "colons": lambda text: ":".join(text),
+    "colons": ":".join,
     "its beginning": lambda text: repr(text[: len(text) // 2 + 2]) + "...",
     "its end": lambda text: "..." + text[len(text) // 2 - 2 :],
     "base64 in lines": lambda text: base64.encodebytes(b"x" * 40 + text.encode()).decode(),

@@ -45,7 +45,7 @@ async def _watch(watch: Any) -> list[Any]:
     with anyio.move_on_after(GIVEN_UP):
         async with watch as changes:
             async for change in changes:
-                seen.append(change)
+                seen += [change]
     return seen
 
 
@@ -137,5 +137,3 @@ def _by_mode(sync: Behaviour, job: Behaviour) -> Behaviour:
         await (job if exchange.request.json.get("async") else sync)(exchange)
 
     return behave
-
-

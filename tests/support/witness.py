@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
-from phota_async.events import Event
+from phota_async.events import Event, Hook
 from phota_async.hooks import logging_hook
 from phota_async.otel import TracingHook
 
@@ -58,7 +58,7 @@ class Witness:
         self.provider = TracerProvider(shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.events: list[Event] = []
-        self.hooks = [self.events.append, logging_hook(level=logging.DEBUG), TracingHook(self.provider)]
+        self.hooks: list[Hook] = [self.events.append, logging_hook(level=logging.DEBUG), TracingHook(self.provider)]
         self.sights: list[Sight] = []
 
     # What is shown
@@ -154,7 +154,7 @@ def log_everything() -> None:
 
 def _shown(thing: object) -> Iterator[str]:
     """Yield every usual way to look at an object, and at what it is made of."""
-    yield f"{thing!r} {thing} {ascii(thing)}"
+    yield f"{thing!r} {thing} {thing!a}"
     yield pretty_repr(thing, max_width=100)
     yield pprint.pformat(thing)
     yield from (f"{name}={value!r}" for name, value in _parts(thing).items() if name != "raw")
@@ -210,10 +210,9 @@ def _is_ours_to_show(code: CodeType) -> bool:
 
 def _rich(error: BaseException) -> Iterator[str]:
     """Yield the local variables as rich shows them, long texts whole and shortened; colouring code takes too long."""
-    for longest in (12, None):
-        trace = Traceback.extract(
-            type(error), error, error.__traceback__, show_locals=True, locals_max_string=longest, locals_max_length=None
-        )
+    limits: tuple[Any, ...] = (12, None)
+    for longest in limits:
+        trace = Traceback.extract(type(error), error, error.__traceback__, show_locals=True, locals_max_string=longest)
         for stack in trace.stacks:
             yield from (f"{name} = {node}" for frame in stack.frames for name, node in (frame.locals or {}).items())
 
