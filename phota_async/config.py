@@ -226,7 +226,7 @@ def find_base_url(base_url: str | None) -> str:
     spaced = not text.isprintable() or " " in text  # urlsplit would drop a line break and see another host
     if spaced or parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise ConfigError(f"base_url: expected an https address without a query, got {_without_user(text)!r}")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise ConfigError("base_url: expected an address without user and password")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"base_url: expected https, got http for {host}").with_context(

@@ -4,7 +4,7 @@ Error reporters print the local variables of every frame, also of other librarie
 So the key is hidden from the moment it comes in, and stays a `str` for whoever sends it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, SupportsIndex
 
 from .errors import ConfigError
@@ -56,3 +56,11 @@ def hide(value: Any) -> Any:
 def hide_all(secret: str | Sequence[str] | None) -> Any:
     """Return one text or several as `hide` does; what is no such thing comes back as it is, to be refused."""
     return tuple(map(hide, secret)) if isinstance(secret, (tuple, list)) else hide(secret)
+
+
+def rich_repr(self: object) -> Iterator[str]:
+    """Be the ``__rich_repr__`` of a struct that hides fields: rich looks into structs by itself, past their ``repr``.
+
+    Usage: ``__rich_repr__ = rich_repr``, beside the ``__repr__`` that it shows.
+    """
+    yield repr(self)

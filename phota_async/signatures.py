@@ -18,7 +18,7 @@ import msgspec
 from .answers import is_id, read_object
 from .config import is_number
 from .errors import DecodeError, InputError, SignatureError
-from .hidden import hide_all
+from .hidden import hide_all, rich_repr
 from .models import JobStatus
 from .validation import fail
 
@@ -44,6 +44,8 @@ class CallbackEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<CallbackEvent {self.job_id} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
 
 class SignatureScheme(Protocol):

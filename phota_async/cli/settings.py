@@ -3,6 +3,7 @@
 import msgspec
 
 from ..client import PhotaClient
+from ..hidden import rich_repr
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Settings account={self.account}>"
+
+    __rich_repr__ = rich_repr
 
 
 def load_settings(account: str | None = None) -> Settings:

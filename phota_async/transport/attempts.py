@@ -20,6 +20,7 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from ..hidden import rich_repr
 from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, backoff, decide, fault_of, parse_retry_after
@@ -50,6 +51,11 @@ class Reply(msgspec.Struct, Generic[T], frozen=True):
     attempts: int
     status: int
     retry_after: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status} after {self.attempts}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Sending(AttemptCounter, Generic[T]):

@@ -216,5 +216,5 @@ def without(kind: str) -> bytes:
 @pytest.mark.parametrize("strip", ["none", "gps", "all"])
 @pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
 def test_a_photo_without_a_picture_is_none(kind: str, strip: Any) -> None:
-    with pytest.raises(InputError, match="expected a picture, got a (JPEG|PNG|WebP) without one"):
+    with pytest.raises(InputError, match=r"expected a picture, got a (JPEG|PNG|WebP) without one"):
         prepare(without(kind), strip=strip)

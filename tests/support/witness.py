@@ -73,6 +73,7 @@ class Witness:
         """Look at objects that nobody would store or copy."""
         for each in things:
             self._add("shown", "\n".join(_shown(each)), shown)
+            self._add("attributes", "\n".join(_attributes(each)), SECRETS)
 
     def see_error(self, error: BaseException, *, pickled: Search = PRIVATE) -> None:
         """Look at an error and at what lies behind it; ``pickled`` is what its pickle must not hold."""
@@ -157,12 +158,11 @@ def _shown(thing: object) -> Iterator[str]:
     yield f"{thing!r} {thing} {thing!a}"
     yield pretty_repr(thing, max_width=100)
     yield pprint.pformat(thing)
-    yield from (f"{name}={value!r}" for name, value in _parts(thing).items() if name != "raw")
 
 
-def _parts(thing: object) -> dict[str, object]:
-    """Return an object's own attributes; of a value, whose fields are public, none."""
-    return {} if isinstance(thing, (msgspec.Struct, BaseException)) else dict(getattr(thing, "__dict__", {}))
+def _attributes(thing: object) -> Iterator[str]:
+    """Yield what an object is made of, as inspectors show it: they were asked to."""
+    yield from (f"{name}={value!r}" for name, value in getattr(thing, "__dict__", {}).items())
 
 
 def _pickled(thing: object) -> Iterator[bytes]:
