@@ -25,6 +25,7 @@ from .errors import (
     StatusError,
     shorten,
 )
+from .links import without_queries
 from .models import NOT_TOLD, ImageAnswer, Job, JobStatus, KnownSubjects, Profile, ProfileStatus
 from .protocol import Call
 from .retry import GATEWAY_TIMEOUT, SAFE_AGAIN, SERVICE_UNAVAILABLE, Fault, Kind, fault_of, parse_retry_after
@@ -125,7 +126,7 @@ def read_profile(data: Any, *, profile_id: str | None = None) -> Profile:
         raise DecodeError("expected a profile with a profile_id, got none")
     word = _text(data, "status", "")
     status = PROFILE_WORDS.get(word) or ProfileStatus(word)
-    return Profile(own_id, status, _text(data, "message", ""), _text(data, "tag", None))
+    return Profile(own_id, status, without_queries(_text(data, "message", "")), _text(data, "tag", None))
 
 
 def read_profiles(data: Mapping[str, Any]) -> list[Profile]:
@@ -190,7 +191,7 @@ def _failure(data: Mapping[str, Any], status: JobStatus) -> tuple[str | None, st
         return None, None
     inner = error if isinstance(error, Mapping) else {}
     reason = error if isinstance(error, str) and error else _message(inner) or _message(data)
-    return reason or ("no reason given" if error else None), _code(inner) or _code(data)
+    return without_queries(reason) or ("no reason given" if error else None), _code(inner) or _code(data)
 
 
 def _finished_answer(data: Mapping[str, Any]) -> ImageAnswer | None:

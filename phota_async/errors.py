@@ -34,6 +34,8 @@ them, since some print request headers.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
+from .links import without_queries
+
 Charged = Literal["no", "refunded", "unknown"]
 
 MAX_SENTENCE = 400  # characters of a foreign message that an error repeats
@@ -87,8 +89,8 @@ def _rebuild(kind: type[PhotaError], args: tuple[Any, ...], state: Mapping[str, 
 
 
 def shorten(text: str, limit: int = MAX_SENTENCE) -> str:
-    """Return ``text`` on one printable line of at most ``limit`` characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Return ``text`` on one printable line of at most ``limit`` characters, without what opens its links."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in without_queries(text)).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -21,7 +21,7 @@ ROOT = "phota_async"
 LEVELS: list[tuple[str, set[str]]] = [
     (
         "Values: structs, words, settings and errors. They know nothing but each other.",
-        {"config", "errors", "events", "models", "requests"},
+        {"config", "errors", "events", "hidden", "links", "models", "requests"},
     ),
     (
         "Pure rules: bytes, headers and times in, decisions out. No event loop, no files, no sockets.",

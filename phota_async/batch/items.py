@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import PhotaError
+from ..hidden import rich_repr
 from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
@@ -67,6 +68,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Outcome {self.key} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
 
 class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from ..results import StrPath, to_path
 from . import rows, rules
 from .digests import KnownDigests
 from .records import Begun, Record, Wish
-from .schema import connect_to_read
+from .schema import DAMAGED, connect_to_read
 
 T = TypeVar("T")
 PAGE = 1000  # records read at once
@@ -119,5 +119,5 @@ class LedgerView:
                 raise LedgerError(f"{self.path} is closed")
             try:
                 return operation(self._connection)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, *DAMAGED) as error:
                 raise LedgerError(f"{self.path} cannot be read: {error}") from None

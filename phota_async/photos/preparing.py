@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import msgspec
 
 from ..errors import InputError
+from ..hidden import rich_repr
 from . import exif as tiff
 from . import jpeg, png, webp, xmp
 from .embedded import BrokenImageError, Container, Embedded, Picture, naming
@@ -56,6 +57,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         how = "encoded again" if self.reencoded else "as it was"
         return f"<Prepared {self.format} {self.size[0]}x{self.size[1]}, {len(self.data)} bytes, {how}>"
+
+    __rich_repr__ = rich_repr
 
 
 def prepare(

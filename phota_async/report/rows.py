@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..hidden import rich_repr
+
 SheetPhoto = str | Path | bytes
 """A photo of a row: a path, an ``http(s)`` address (named, never fetched) or the bytes themselves."""
 
@@ -47,6 +49,11 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong, with the hint; ``""`` when nothing did."""
     request_id: str | None = None
     """The service's mark of the exchange, or the job's id."""
+
+    def __repr__(self) -> str:
+        return f"<SheetRow {self.key} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def missing(self) -> tuple[str, ...]:

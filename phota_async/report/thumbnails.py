@@ -12,6 +12,7 @@ import anyio.to_thread
 import msgspec
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..hidden import rich_repr
 from .rows import SheetPhoto
 
 QUALITY = 82  # about 25 KB at 480 pixels
@@ -35,6 +36,11 @@ class Thumbnail(msgspec.Struct, frozen=True, kw_only=True):
     """The original's size and format: ``"1024x768 JPEG"``, with a proper times sign."""
     weight: str
     """The original's bytes in words: ``"210 KB"``."""
+
+    def __repr__(self) -> str:
+        return f"<Thumbnail {self.width} x {self.height}>"
+
+    __rich_repr__ = rich_repr
 
 
 def side_for(count: int) -> int:

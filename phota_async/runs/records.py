@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ..hidden import rich_repr
+
 ITEM_SCHEMA = "phota.item/1"
 RUN_SCHEMA = "phota.run/1"
 
@@ -98,9 +100,15 @@ class ItemRecord(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"<ItemRecord {self.key} {self.status}>"
 
+    __rich_repr__ = rich_repr
+
     def without_prompt(self) -> "ItemRecord":
-        """Return it as others may read it: without the words of the prompt."""
-        return msgspec.structs.replace(self, request={n: v for n, v in self.request.items() if n != "prompt"})
+        """Return it as others may read it: without the words of the prompt, also where an error repeats them."""
+        prompt, rest = self.request.get("prompt"), {n: v for n, v in self.request.items() if n != "prompt"}
+        error = self.error
+        if error is not None and isinstance(prompt, str) and prompt:
+            error = msgspec.structs.replace(error, message=error.message.replace(prompt, "…"))
+        return msgspec.structs.replace(self, request=rest, error=error)
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +135,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<RunRecord {self.run} {self.operation}>"
+
+    __rich_repr__ = rich_repr
 
 
 encode = msgspec.json.Encoder().encode

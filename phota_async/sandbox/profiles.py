@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from phota_async.hidden import rich_repr
 from phota_async.sandbox.errors import ServiceError
 from phota_async.sandbox.photos import Photo, placeholder
 from phota_async.sandbox.validation import finding
@@ -50,6 +51,11 @@ class TrainedProfile(msgspec.Struct, kw_only=True):
     """A status that a test has set, whatever the time."""
     forced_message: str | None = None
     """The message that goes with it."""
+
+    def __repr__(self) -> str:
+        return f"<TrainedProfile {self.profile_id}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def portrait(self) -> Photo:

@@ -20,6 +20,7 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from ..hidden import rich_repr
 from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, age_of, backoff, decide, fault_of, parse_retry_after
@@ -51,6 +52,11 @@ class Reply(msgspec.Struct, Generic[T], frozen=True):
     attempts: int
     status: int
     retry_after: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status} after {self.attempts}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Sending(AttemptCounter, Generic[T]):
@@ -119,6 +125,9 @@ class Sending(AttemptCounter, Generic[T]):
             return await (self._look(receive) if is_look and self._transport.looks else self._exchange(body, receive))
         except PhotaError as error:
             failure = error
+        except asyncio.CancelledError as error:
+            error.__traceback__ = None  # aiohttp's frames hold what is sent, and tracebacks are printed
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = self._refusal or translate(error, self._call, self._transport.origin, body)
         finally:
@@ -218,7 +227,7 @@ class Sending(AttemptCounter, Generic[T]):
             return lost(self._call, f"HTTP {status} answers nothing").with_context(request_id=request_id)
         if status not in SUCCESS and not (self._call.may_redirect and status in REDIRECTS):
             self._refusal = error_from(status, headers, b"", self._call)  # if its body never comes
-            return error_from(status, headers, await read_beginning(response), self._call)
+            return error_from(status, headers, self._transport.redact(await read_beginning(response)), self._call)
         try:
             value = await receive(response)
         except PhotaError as error:
