@@ -27,6 +27,11 @@ COMMANDS = {
         "Every operation on real photos, on a local sandbox: no key, no network.",
         ("rich", "PIL", "jinja2"),
     ),
+    "report": LazyCommand(
+        "report_command:report",
+        "Lay a run on one page: sources beside results, problems first.",
+        ("PIL", "jinja2"),
+    ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
         "Serve a local stand-in of the service, for tests and first steps.",
