@@ -60,6 +60,11 @@ COMMANDS = {
         "Pick the best of each photo's variations, on a page of this machine.",
         ("PIL",),
     ),
+    "report": LazyCommand(
+        "report_command:report",
+        "Lay a run on one page: sources beside results, problems first.",
+        ("PIL", "jinja2"),
+    ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
         "Serve a local stand-in of the service, to try things on.",

@@ -11,6 +11,8 @@ from .page import render
 from .rows import SheetRow
 from .thumbnails import thumbnails
 
+PRIVATE, SHARED = 0o600, 0o666  # before what the user's own mask takes away
+
 
 async def contact_sheet(
     rows: Iterable[SheetRow],
@@ -19,6 +21,7 @@ async def contact_sheet(
     title: str = "Contact sheet",
     note: str = "",
     names: Mapping[str, str] | None = None,
+    is_private: bool = False,
 ) -> Path:
     """Write one self-contained HTML page that shows sources, results, prompts, identity and prices.
 
@@ -31,6 +34,7 @@ async def contact_sheet(
         title: The heading.
         note: A line below the heading.
         names: Profile id to the name that people know it by.
+        is_private: Whether only its owner may read the page.
 
     Returns:
         The path of the page.
@@ -39,16 +43,17 @@ async def contact_sheet(
     listed = list(rows)
     small = await thumbnails(photo for row in listed for photo in (*row.sources, *row.results))
     pieces = render(listed, small, folder=target.parent, title=title, note=note, names=names)
-    await anyio.to_thread.run_sync(write_atomically, target, pieces)
+    await anyio.to_thread.run_sync(write_atomically, target, pieces, PRIVATE if is_private else SHARED)
     return target
 
 
-def write_atomically(path: Path, pieces: Iterable[str]) -> None:
+def write_atomically(path: Path, pieces: Iterable[str], mode: int = SHARED) -> None:
     """Write text into a file beside ``path`` and rename it, so that nobody ever reads half a page."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
+        part.touch(mode=mode, exist_ok=False)
+        with part.open("r+", encoding="utf-8", errors="replace", newline="\n") as file:
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
