@@ -44,15 +44,13 @@ class Thumbnail(msgspec.Struct, frozen=True, kw_only=True):
     weight: str
     """The original's bytes in words: ``"210 KB"``."""
 
-    def __repr__(self) -> str:
-        return f"<Thumbnail {self.width} x {self.height}>"
-
-    __rich_repr__ = rich_repr
     brightness: float = 1.0
     """Of 1: the mean over all pixels."""
 
     def __repr__(self) -> str:
         return f"<Thumbnail {self.width}x{self.height} of {self.original}>"
+
+    __rich_repr__ = rich_repr
 
 
 def thumbnail(photo: SheetPhoto, side: int) -> Thumbnail | None:
