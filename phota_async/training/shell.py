@@ -1,6 +1,6 @@
 """Upload with a command of the user's own: rclone, scp, curl, whatever brings a file to the internet."""
 
-import asyncio
+import contextlib
 import os
 import shlex
 import shutil
@@ -13,13 +13,13 @@ from pathlib import Path, PurePath
 import anyio
 
 from .. import threads
+from ..config import KEY_VARIABLE
 from ..errors import ConfigError, UploadError, shorten
 from ..media.addresses import show_link
 from ..validation import is_http_url
 from .via import SHELL, Via
 
 TIMEOUT = 300.0  # seconds for one photo
-MAX_OUTPUT = 2**20  # bytes that a command may print
 SHOWN = 200  # characters of what a command says when it fails
 
 
@@ -83,26 +83,71 @@ class ShellUploader:
 
     async def _run(self, command: str, name: str, path: Path | None) -> str:
         """Run a command to its end, or kill it and all that it started; returns what it printed."""
-        process = await asyncio.create_subprocess_shell(
-            fill(command, name=name, path=path),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={key: value for key, value in os.environ.items() if key != "PHOTA_API_KEY"},
-            start_new_session=True,  # Ctrl-C is for us to handle
-            limit=MAX_OUTPUT,
-        )
+        running = _Command(fill(command, name=name, path=path))
         try:
-            with anyio.fail_after(TIMEOUT):
-                printed, said = await process.communicate()
-        except TimeoutError:
+            code, printed, said = await threads.network(running.run)
+        except subprocess.TimeoutExpired:
             raise UploadError(name, self.place, f"the command did not end within {TIMEOUT:.0f} s") from None
         finally:
-            await _end(process)
-        if process.returncode:
-            reason = f"the command ended with {process.returncode}: {_hidden(_last_line(said))}"
+            with anyio.CancelScope(shield=True):
+                await threads.run(running.end)
+        if code:
+            reason = f"the command ended with {code}: {_hidden(_last_line(said))}"
             raise UploadError(name, self.place, reason).with_context(hint="try the command by hand")
         return printed.decode(errors="replace")
+
+
+class _Command:
+    """A command that runs in one thread and may be ended from another. Blocks.
+
+    No subprocess of asyncio's: a task that is cancelled while one starts leaves what its shell has started alive.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_over = False
+
+    def run(self) -> tuple[int, bytes, bytes]:
+        """Return its status and what it wrote."""
+        with self._turn:
+            if self._is_over:
+                raise ValueError("it was ended before it began")
+            self._process = process = subprocess.Popen(  # noqa: S602 - the user's own; what we put in is quoted
+                self._text,
+                shell=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={key: value for key, value in os.environ.items() if key != KEY_VARIABLE},
+                start_new_session=True,  # Ctrl-C is for us to handle
+            )
+        with process:  # closes its pipes
+            try:
+                printed, said = process.communicate(timeout=TIMEOUT)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                raise
+        return process.returncode, printed, said
+
+    def end(self) -> None:
+        """Kill what has not ended, with its children, and wait for it."""
+        with self._turn:
+            self._is_over = True
+            process = self._process
+        if process is not None and process.poll() is None:
+            _kill(process)
+            process.wait()
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process and its children."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:  # pragma: no cover - Windows
+        process.kill()
 
 
 class _Copy:
@@ -141,17 +186,6 @@ def fill(command: str, *, name: str, path: Path | None) -> str:
     quote = (lambda text: subprocess.list2cmdline([text])) if os.name == "nt" else shlex.quote
     filled = command.replace("{name}", quote(name))
     return filled if path is None else filled.replace("{path}", quote(str(path)))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill what has not ended, with its children, and wait for it."""
-    if process.returncode is None:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:  # pragma: no cover - Windows
-            process.kill()
-        with anyio.CancelScope(shield=True):
-            await process.communicate()
 
 
 def _last_line(said: bytes) -> str:

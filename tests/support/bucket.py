@@ -29,7 +29,7 @@ class Bucket:
             client_options={"allow_http": True},
         )
 
-    def address(self, prefix: str = "/tmp") -> str:
+    def address(self, prefix: str = "/train") -> str:
         return f"s3://{self.name}{prefix}?endpoint={self.origin}&region=us-east-1"
 
     @property

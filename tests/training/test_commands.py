@@ -113,7 +113,7 @@ def test_a_folder_becomes_a_profile(desk: Desk, mia: Path, bucket: Bucket) -> No
     assert (done.returncode, done.stdout) == (0, f"{profile.profile_id}\n")
     assert (profile.tag, profile.training_tier, profile.fetched, profile.problem) == ("u_17", "fast", 6, None)
     assert "6 of 6 photos usable" in done.stderr
-    assert f"uploading to s3://{bucket.name}/tmp: 6 of 6 photos" in done.stderr
+    assert f"uploading to s3://{bucket.name}/train: 6 of 6 photos" in done.stderr
     assert f"profile {profile.profile_id}: ready after 0:0" in done.stderr
     assert "Signature" not in done.stderr
     assert bucket.objects == {}

@@ -118,7 +118,7 @@ async def test_names_are_random_and_links_signed(home: Home, photos: list[Path],
     second = await home.train(photos, StoreUploader(bucket.address()))
     profiles = [home.sandbox.profiles[each.profile.profile_id] for each in (first, second)]
     links = [link for profile in profiles for link in profile.image_urls]
-    names = [re.search(r"/tmp/([0-9a-f]{32})\.jpg\?.*X-Amz-Signature=[0-9a-f]{64}$", link) for link in links]
+    names = [re.search(r"/train/([0-9a-f]{32})\.jpg\?.*X-Amz-Signature=[0-9a-f]{64}$", link) for link in links]
     assert len({name[1] for name in names if name}) == 12
     assert first.tag != second.tag  # random as well, so that a lost one is found
 
@@ -333,7 +333,7 @@ async def test_a_cancelled_wait_is_finished_later(home: Home, photos: list[Path]
     profile_id = await stop_while_training(home, photos, StoreUploader(bucket.address()), tag="u_17")
     assert len(bucket.objects) == 6
     (left,) = await left_over(home.journals)
-    assert (left.profile_id, left.tag, left.place) == (profile_id, "u_17", f"s3://{bucket.name}/tmp")
+    assert (left.profile_id, left.tag, left.place) == (profile_id, "u_17", f"s3://{bucket.name}/train")
 
     (finished,) = await home.finish()
     assert (finished.profile_id, finished.status, finished.deleted) == (profile_id, "READY", 6)
@@ -414,15 +414,32 @@ async def test_a_training_that_goes_on_is_not_begun_again(home: Home, photos: li
 
 async def test_of_two_that_begin_together_none_is_paid_twice(home: Home, photos: list[Path]) -> None:
     other = Home(home.sandbox, home.client, home.workers, home.journals.parent.parent)
-    ready: list[Home] = []
-    together = asyncio.Event()
-    for each in (home, other):
+    uploading: set[int] = set()
+    together = asyncio.Event()  # both have looked for another when the first photo is sent
+    refused: list[InputError] = []
+
+    async def train(each: Home) -> None:
+        each.on.clear()
+        try:
+            await each.train(photos)
+        except InputError as error:
+            refused.append(error)
+            home.sandbox.clock.advance(LONG)
+
+    for number, each in enumerate((home, other)):
         each.shelf.gate = together
-        each.shelf.before_upload = lambda _: together.set() if len(ready) > 1 else None
-        ready.append(each)
-    ends = await asyncio.gather(home.train(photos), other.train(photos), return_exceptions=True)
+
+        def note(_: str, number: int = number) -> None:
+            uploading.add(number)
+            if len(uploading) > 1:
+                together.set()
+
+        each.shelf.before_upload = note
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(train, home)
+        tasks.start_soon(train, other)
+    assert home.trainings + len(refused) == 2
     assert home.trainings <= 1
-    assert home.trainings + sum(isinstance(each, InputError) for each in ends) == 2
     assert home.shelf.photos == other.shelf.photos == {}
     assert home.files == []
 

@@ -34,7 +34,7 @@ async def test_a_store_gives_signed_links_that_live_a_day(bucket: Bucket) -> Non
     uploader = StoreUploader(bucket.address())
     link = await uploader.upload(NAME, b"photo")
 
-    assert bucket.objects == {f"tmp/{NAME}": b"photo"}
+    assert bucket.objects == {f"train/{NAME}": b"photo"}
     assert await asyncio.to_thread(fetch, link) == b"photo"
     query = parse_qs(urlsplit(link).query)
     assert query["X-Amz-Expires"] == ["86400"]
@@ -194,8 +194,8 @@ async def test_a_command_uploads_and_removes(tmp_path: Path) -> None:
 
 
 def test_what_is_put_into_a_command_is_quoted() -> None:
-    filled = fill("a {path} {name} ${HOME} {x}", name="n.jpg", path=Path("/tmp/a b/$(rm -rf ~)"))
-    assert filled == "a '/tmp/a b/$(rm -rf ~)' n.jpg ${HOME} {x}"
+    filled = fill("a {path} {name} ${HOME} {x}", name="n.jpg", path=Path("/photos/a b/$(rm -rf ~)"))
+    assert filled == "a '/photos/a b/$(rm -rf ~)' n.jpg ${HOME} {x}"
 
 
 async def test_nothing_stays_of_a_photo_that_a_command_got(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
