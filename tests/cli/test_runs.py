@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.command import Done, Phota, read_until
+from support.command import Phota
 
 from phota_async.runs import latest_run
 from phota_async.runs.paths import from_text
