@@ -226,7 +226,7 @@ def test_equal_marks_alone_are_no_collision() -> None:
     marks = {hash("a.generate-1"), hash("b.generate-1")}
     collisions._name_them(items, marks, Path("out"), Names())
     with pytest.raises(InputError, match=r"got 'a' and 'A\.png' for"):
-        collisions._name_them([*items, BatchItem("A.png", SEA)], marks, Path("out"))
+        collisions._name_them([*items, BatchItem("A.png", SEA)], marks, Path("out"), Names())
 
 
 async def test_what_is_there_is_skipped(listen: Listen, connect: Connect, tmp_path: Path) -> None:

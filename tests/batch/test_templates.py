@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clients import Connect
-from support.folders import tree
+from support.folders import names, tree
 from support.pictures import real_picture
 
 from phota_async import Batch, BatchItem, EditRequest, EnhanceRequest, GenerateRequest, InputError
@@ -35,8 +35,7 @@ def item(key: str = "2019/IMG 1.heic", request: Any = SEA, **rest: Any) -> Batch
     ],
 )
 def test_what_fields_say(template: str, expected: str) -> None:
-    names = Names(template, take=3, day=DAY)
-    target = names.target(Path("out"), item(fields={"who": " mia "}), 2)
+    target = Names(template, take=3, day=DAY).target(Path("out"), item(fields={"who": " mia "}), 2)
     assert target == Path("out") / expected
 
 
@@ -108,8 +107,8 @@ async def test_files_bear_the_names(phota_sandbox: Sandbox, connect: Connect, tm
         planned = sorted([path async for outcome in outcomes for path in outcome.paths])
     async with Batch(client, items, **options) as outcomes:
         assert {outcome.status async for outcome in outcomes} == {"done"}
-    made = sorted(path for path in tmp_path.rglob("*") if path.is_file() and ".phota" not in path.parts)
-    assert made == planned == [tmp_path / "leo/b-1.png", tmp_path / "leo/b-2.png", tmp_path / "mia/a-1.jpg"]
+    assert planned == [tmp_path / "leo/b-1.png", tmp_path / "leo/b-2.png", tmp_path / "mia/a-1.jpg"]
+    assert {name for name in tree(tmp_path) if ".phota" not in name} == {"leo/b-1.png", "leo/b-2.png", "mia/a-1.jpg"}
     async with Batch(client, items, **options) as outcomes:  # and are found again
         assert {outcome.status async for outcome in outcomes} == {"skipped"}
     assert phota_sandbox.posts("/generate") == 2
@@ -145,7 +144,7 @@ async def test_later_takes_are_bought_anew_and_told_apart(
         async with Batch(client, [item("a.jpg")], output=tmp_path, ledger=True, take=take) as outcomes:
             [_] = [outcome async for outcome in outcomes]
     assert phota_sandbox.posts("/generate") == 2
-    assert {path.name for path in tmp_path.glob("*.jpg")} == {"a.generate-1.jpg", "a.generate-take2-1.jpg"}
+    assert set(names(tmp_path)) == {".phota", "a.generate-1.jpg", "a.generate-take2-1.jpg"}
 
 
 async def test_a_file_that_is_not_the_batchs_is_left_alone_and_so_is_the_item(

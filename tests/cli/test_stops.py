@@ -1,11 +1,15 @@
 """Runs that are stopped, killed and resumed, through the real command: nothing is paid twice."""
 
+import fcntl
 import os
 import pty
+import select
 import signal
 import sqlite3
 import subprocess
+import termios
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -134,19 +138,27 @@ def test_a_run_of_a_pipe_is_resumed_by_its_own_command(phota: Phota) -> None:
 # The question
 
 
+def _sit_at_the_terminal() -> None:
+    """Make standard input the terminal whose Ctrl-C is heard."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def ask(phota: Phota, answer: bytes, *flags: str) -> tuple[int, str]:
     """Run the command on a terminal, answer its question, and return the code and all that was written there."""
     master, terminal = pty.openpty()
-    streams = {"stdin": terminal, "stderr": terminal, "stdout": subprocess.PIPE}
+    streams = {"stdin": terminal, "stderr": terminal, "stdout": subprocess.PIPE, "preexec_fn": _sit_at_the_terminal}
     said = b""
     with phota.started("enhance", "in", *flags, **streams) as process:
         os.close(terminal)
         while b"Spend it?" not in said:
             said += os.read(master, 4096)
-        os.write(master, answer)
-        with pytest.raises(OSError, match="Input/output error"):  # the terminal is gone with the command
+        with suppress(OSError):  # the terminal is gone with the command
             while True:
-                said += os.read(master, 4096)
+                os.write(
+                    master, answer
+                )  # again, if need be: Ctrl-C just before the answer is read waits for the next key
+                while select.select([master], [], [], 2)[0]:
+                    said += os.read(master, 4096)
         code = process.wait()
     os.close(master)
     return code, said.decode()

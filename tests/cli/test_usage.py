@@ -162,12 +162,14 @@ def test_identity_matters_only_when_told() -> None:
 
 @pytest.mark.parametrize(
     ("high", "yes", "cap", "needed"),
-    [("1", False, None, False), ("1.01", False, None, True), (None, False, None, True), ("9", True, None, False)]
-    + [("9", False, "20", False), (None, True, None, False)],
+    [
+        *(("1", False, None, False), ("1.01", False, None, True), (None, False, None, True)),
+        *(("9", True, None, False), ("9", False, "20", False), (None, True, None, False)),
+    ],
 )
 def test_when_a_yes_is_needed(high: str | None, yes: bool, cap: str | None, needed: bool) -> None:
     amount = None if high is None else Decimal(high)
-    assert asking.needs_asking(amount, yes=yes, max_spend=cap and Decimal(cap)) is needed
+    assert asking.needs_asking(amount, yes=yes, max_spend=Decimal(cap) if cap else None) is needed
 
 
 def test_a_question_is_asked_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_json_lines_that_cannot_be_read(tmp_path: Path, text: str, why: str) -> 
 
 
 def test_other_files_are_no_lists(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="expected a list that is called .csv or"):
+    with pytest.raises(TableError, match=r"expected a list that is called \.csv or"):
         list(read_rows(tmp_path / "list.xlsx"))
     with pytest.raises(TableError, match="No such file"):
         list(read_rows(tmp_path / "list.csv"))
