@@ -29,7 +29,7 @@ from .streams import result
 SCHEMA = "phota.doctor/1"
 ORDER = (  # when several apply: what a person must deal with first
     *(ExitCode.AUTHENTICATION, ExitCode.BALANCE, ExitCode.UNAVAILABLE, ExitCode.USAGE),
-    *(ExitCode.ALL_FAILED, ExitCode.DONE),
+    *(ExitCode.ALL_FAILED, ExitCode.SOME_FAILED),
 )
 
 
@@ -48,7 +48,7 @@ def doctor(ctx: click.Context, *, out: Path, as_json: bool, account: str | None)
     """
     folder = next(each for each in (out.absolute(), *out.absolute().parents) if each.is_dir())
     checks = [*asyncio.run(_gather(account)), check_disk(folder), asyncio.run(check_ledger(out / LEDGER))]
-    code = min((check.code for check in checks), key=ORDER.index)
+    code = next((each for each in ORDER if any(check.code is each for check in checks)), ExitCode.DONE)
     if as_json:
         result(_to_json(checks, code))
     else:

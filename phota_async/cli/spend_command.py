@@ -10,7 +10,7 @@ import click
 from ..errors import InputError
 from ..ledger import Record
 from ..ledger.view import LedgerView
-from ..runs import list_runs
+from ..runs import RunFolder, list_runs
 from .common import json_option, table
 from .spending import Spending, by_batch, by_day, by_operation, by_tag, rows, sum_up, to_json, total
 from .streams import result, say
@@ -72,10 +72,17 @@ def _tags(outs: Sequence[Path]) -> dict[str, str]:
     """Return the tag of the run that each item belonged to last."""
     tags: dict[str, str] = {}
     for run in (run for out in outs for run in list_runs(out)):
-        tag = run.record().settings.get("tag")
-        if isinstance(tag, str):
+        if tag := _tag_of(run):
             tags.update((record.key, tag) for record in run.records())
     return tags
+
+
+def _tag_of(run: RunFolder) -> str | None:
+    """Return the tag among a run's options, wherever the program that made the run has put them."""
+    settings = run.record().settings
+    options = settings.get("run")
+    tag = (options if isinstance(options, dict) else settings).get("tag")
+    return tag if isinstance(tag, str) else None
 
 
 async def _sum_up(ledgers: Sequence[Path], group: Callable[[Record], str]) -> dict[str, Spending]:

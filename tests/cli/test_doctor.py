@@ -91,6 +91,13 @@ def test_nobody_answers(run: Run) -> None:
     assert "failed   service: cannot connect to http://127.0.0.1:9" in told.out
 
 
+def test_a_service_that_speaks_no_tls(run: Run, sandbox: SandboxThread) -> None:
+    told = run(PHOTA_BASE_URL=sandbox.base_url.replace("http://", "https://"))
+    assert told.code == 10
+    assert "failed   service: cannot connect to https://127.0.0.1" in told.out
+    assert ": TLS: " in told.out
+
+
 def test_a_service_that_is_down(run: Run, sandbox: SandboxThread) -> None:
     sandbox.fail("GET /profiles/ids", status=503, times=None)
     assert run().code == 10

@@ -86,10 +86,11 @@ async def test_by_operation_and_batch_and_as_json(tmp_path: Path) -> None:
     assert Decimal(groups[0]["doubtful"]) == Decimal("0.30")
 
 
-async def test_by_the_tag_of_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("settings", [{"tag": "user-1"}, {"run": {"tag": "user-1"}}])
+async def test_by_the_tag_of_the_run(settings: dict[str, object], tmp_path: Path) -> None:
     async with ledger_in(tmp_path) as ledger:
         await fill(ledger)
-    run = RunFolder.create(tmp_path, operation="enhance", settings={"tag": "user-1"})
+    run = RunFolder.create(tmp_path, operation="enhance", settings=settings)
     run.append(record_of(Outcome(key="done.jpg", request=EnhanceRequest("done.jpg"), status="done")))
     RunFolder.create(tmp_path, operation="enhance")
     lines = spend("--by", "tag", cwd=tmp_path).out.splitlines()
