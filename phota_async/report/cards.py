@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from .wording import next_step, price_words, what_happened
 from .causes import UNSEEN, Cause, likely_causes
 from .rows import PromptPart, SheetPhoto, SheetRow, clipped, prompt_parts, without_links
 from .shrinking import Thumbnail
 from .thumbnails import is_address
+from .wording import next_step, price_words, what_happened
 
 TONES = {"done": "good", "failed": "bad", "unknown": "odd", "budget": "odd", "skipped": "calm", "planned": "calm"}
 MAX_PROMPT = 4000  # characters shown

@@ -44,9 +44,7 @@ async def sheet_of_run(
     record = await anyio.to_thread.run_sync(folder.record)
     rows = await anyio.to_thread.run_sync(rows_of_run, folder)
     heading = title or f"{record.operation} in {folder.output.absolute().name}".capitalize()
-    return await contact_sheet(
-        rows, target, title=heading, note=note_of(record), names=names, is_private=path is None
-    )
+    return await contact_sheet(rows, target, title=heading, note=note_of(record), names=names, is_private=path is None)
 
 
 def _target(folder: RunFolder, path: StrPath | None) -> Path:
