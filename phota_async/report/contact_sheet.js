@@ -21,22 +21,25 @@
       image.removeAttribute("data-at");
     }
   };
-  const near = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) {
-        fetchPictures(target);
-        near.unobserve(target);
-      }
-    }
-  }, { rootMargin: "1500px 0px" });
-  for (const card of cards) if (card.querySelector("img[data-at]")) near.observe(card);
+  const watchCards = () => {
+    const near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) fetchPictures(target);
+    }, { rootMargin: "1500px 0px" });
+    for (const card of cards) near.observe(card);
+  };
+  if ("oncontentvisibilityautostatechange" in sheet) {  // the browser watches the cards anyway: costs nothing more
+    sheet.addEventListener("contentvisibilityautostatechange", (event) => event.skipped || fetchPictures(event.target));
+  } else if (sheet.classList.contains("many")) {
+    watchCards();
+  }
   addEventListener("beforeprint", () => cards.forEach(fetchPictures));
 
   // Search, sort, filter
 
   const wordsOf = (card) => {
-    const titles = [...card.querySelectorAll("[title]")].map((each) => each.title);
-    return [card.textContent, ...titles].join(" ").toLowerCase();
+    const found = card.querySelectorAll(".open, .operation, .status, .prompt, .spoken, .trouble, .face, figcaption bdi");
+    const people = card.querySelectorAll(".subject, .face");
+    return [...[...found].map((each) => each.textContent), ...[...people].map((each) => each.title)].join(" ").toLowerCase();
   };
   let words = null;
   const number = (card, name) => Number(card.dataset[name]);
@@ -103,8 +106,9 @@
 
   // The large view
 
+  let opened = null;
   const open = (card) => {
-    current = card;
+    current = opened = card;
     fetchPictures(card);
     const pair = card.querySelector(".pair").cloneNode(true);
     const about = card.querySelector(".words").cloneNode(true);
@@ -134,7 +138,7 @@
   byId("view-close").addEventListener("click", () => view.close());
   byId("help-close").addEventListener("click", () => help.close());
   byId("keys").addEventListener("click", () => help.showModal());
-  view.addEventListener("close", () => choose(current));
+  view.addEventListener("close", () => choose(opened));  // the browser went back to where one came from
   for (const dialog of [view, help]) {
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }

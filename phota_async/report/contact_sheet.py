@@ -2,11 +2,13 @@
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
+from .cards import Thumbnails
 from .page import render
 from .rows import SheetRow
 from .thumbnails import thumbnails
@@ -42,9 +44,13 @@ async def contact_sheet(
     target = Path(path)
     listed = list(rows)
     small = await thumbnails(photo for row in listed for photo in (*row.sources, *row.results))
-    pieces = render(listed, small, folder=target.parent, title=title, note=note, names=names)
-    await anyio.to_thread.run_sync(write_atomically, target, pieces, PRIVATE if is_private else SHARED)
+    head = {"title": title, "note": note, "names": names}
+    await anyio.to_thread.run_sync(_write, target, listed, small, head, PRIVATE if is_private else SHARED)
     return target
+
+
+def _write(path: Path, rows: Sequence[SheetRow], small: Thumbnails, head: Mapping[str, Any], mode: int) -> None:
+    write_atomically(path, render(rows, small, folder=path.parent, **head), mode)
 
 
 def write_atomically(path: Path, pieces: Iterable[str], mode: int = SHARED) -> None:

@@ -26,6 +26,11 @@ class Later:
                 self._numbers[item.photo] = len(self._data)
                 self._data.append(item.thumbnail.data_uri.partition(",")[2])
 
+    @property
+    def has_any(self) -> bool:
+        """Whether pictures wait at all: then the page has more cards than are laid out at once."""
+        return bool(self._data)
+
     def waits(self, photo: SheetPhoto) -> bool:
         """Whether a picture stands at the end of the page."""
         return self._here is not None and photo not in self._here

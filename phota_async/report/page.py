@@ -16,12 +16,7 @@ from .rows import SheetRow
 from .summary import facts, kinds, people, to_do
 
 GENERATOR = '<meta name="generator" content="phota-async">'
-MOST = {  # shown in the header; cards that are laid out at once
-    "people": 24,
-    "groups": 6,
-    "named": 4,
-    "plain": 60,
-}
+MOST = {"people": 24, "groups": 6, "named": 4}  # shown in the header
 
 
 def render(

@@ -118,9 +118,10 @@ def clipped(text: str, limit: int) -> str:
 
 def money(low: Decimal | None, high: Decimal | None) -> str:
     """Write a price or a range of prices in US dollars; ``""`` where it is not known."""
-    if low is None and high is None:
+    known = [value for value in (low, high) if value is not None]
+    if not known:
         return ""
-    least, most = (f"{value.quantize(Decimal('0.01')):,}" for value in (low or high, high or low) if value is not None)
+    least, most = (f"{value.quantize(Decimal('0.01')):,}" for value in (known[0], known[-1]))
     return f"${least}" if least == most else f"${least}\N{EN DASH}{most}"
 
 

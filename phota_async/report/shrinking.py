@@ -17,7 +17,8 @@ from ..hidden import rich_repr
 from ..media.formats import HEAD, sniff
 from .rows import SheetPhoto
 
-QUALITY = 80  # about 45 KB at 640 pixels, 7 KB at 200
+QUALITY, SMALL_QUALITY = 80, 68  # about 45 KB at 640 pixels, 5 KB at 200
+SMALL = 200  # pixels: from here down, nobody sees the lower quality
 CARE = 2.0  # how far above the target reduction by whole numbers may go
 MAX_PROFILE = 4096  # bytes; a colour profile above this would weigh more than the picture
 LARGE = 16_000_000  # pixels in memory; of more, one picture at a time
@@ -164,7 +165,7 @@ def _encoded(image: Image.Image) -> bytes:
     image.save(
         buffer,
         "JPEG",
-        quality=QUALITY,
+        quality=SMALL_QUALITY if max(image.size) <= SMALL else QUALITY,
         optimize=True,
         progressive=True,
         icc_profile=profile if len(profile) <= MAX_PROFILE else None,

@@ -44,7 +44,7 @@ class ToDo(NamedTuple):
     """The cards' names, in the page's order."""
 
     @property
-    def count(self) -> int:
+    def cards(self) -> int:
         """How many cards it is about."""
         return len(self.keys)
 
