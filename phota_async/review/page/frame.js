@@ -1,6 +1,6 @@
 // Everything around the pictures: what is done, what is shown, what was just said.
 
-import { picture } from "./service.js";
+import { fill, picture } from "./service.js";
 import { FILTERS, kindOf } from "./store.js";
 import { element } from "./stage.js";
 
@@ -20,7 +20,7 @@ export class Frame {
     document.title = `Review of ${folder}`;
   }
 
-  show({ isZoomed, percent }) {
+  show() {
     const { store } = this;
     const { item } = store;
     const isListed = store.listed().length > 0;
@@ -35,11 +35,14 @@ export class Frame {
     byId("undo").disabled = store.undoable === null;
     this.press("reject", item.choice?.kind === "rejected");
     this.press("compare", store.isSlider);
-    this.press("zoom", isZoomed);
-    byId("zoom-words").textContent = isZoomed ? `${percent}\u00a0%` : "100\u00a0%";
     byId("ask-price").textContent = store.obstacle ? "" : `up to ${item.further.text}`;
     byId("ask").classList.toggle("is-off", store.obstacle !== "");
     this.strip();
+  }
+
+  showZoom(isClose, percent) {
+    this.press("zoom", isClose);
+    byId("zoom-words").textContent = isClose ? `${percent}\u00a0%` : "100\u00a0%";
   }
 
   press(id, isOn) {
@@ -82,42 +85,48 @@ export class Frame {
     const { store } = this;
     const listed = store.listed();
     const shown = listed.includes(store.item) || !listed.length ? listed : [...listed, store.item].sort((a, b) => a.number - b.number);
-    const keys = shown.map((item) => `${item.number}${kindOf(item)}`).join();
-    if (keys !== this.keys) {
-      this.keys = keys;
-      this.thumbs.disconnect();
-      const known = new Map([...byId("strip").children].map((each) => [each.dataset.mark, each]));
-      byId("strip").replaceChildren(...shown.map((item) => known.get(`${item.number}${kindOf(item)}`) ?? this.thumb(item)));
-      for (const each of byId("strip").children) if (!each.classList.contains("is-there")) this.thumbs.observe(each);
-    }
-    for (const each of byId("strip").children) {
-      const isCurrent = Number(each.dataset.number) === store.current;
-      const button = each.firstElementChild;
-      button.tabIndex = isCurrent ? 0 : -1;
-      if (isCurrent) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
-      if (isCurrent && this.at !== store.current) reveal(each);
-    }
+    this.arrange(shown);
+    const current = byId("strip").querySelector(`[data-number="${store.current}"]`);
+    for (const each of byId("strip").querySelectorAll("[aria-current]")) mark(each, false);
+    if (!current) return;
+    mark(current.firstElementChild, true);
+    if (this.at !== store.current) reveal(current);
     this.at = store.current;
+  }
+
+  // Change as little as possible: of thousands of small pictures mostly one comes or goes.
+  arrange(shown) {
+    const strip = byId("strip");
+    const wanted = new Set(shown.map(markOf));
+    for (const each of [...strip.children]) if (!wanted.has(each.dataset.mark)) each.remove();
+    let place = strip.firstElementChild;
+    for (const item of shown) {
+      if (place?.dataset.mark === markOf(item)) {
+        place = place.nextElementSibling;
+      } else {
+        const made = this.thumb(item);
+        strip.insertBefore(made, place);
+        this.thumbs.observe(made);
+      }
+    }
   }
 
   thumb(item) {
     const kind = kindOf(item);
     const image = element("img", { alt: "", draggable: "false" });
-    const button = element("button", { type: "button", "aria-label": `${item.number + 1}, ${item.key}, ${kind}`, title: item.key }, image);
+    const button = element("button", { type: "button", tabindex: "-1", "aria-label": `${item.number + 1}, ${item.key}, ${kind}`, title: item.key }, image);
     button.addEventListener("click", () => this.act.go(item.number));
-    return element("li", { class: kind, "data-number": item.number, "data-mark": `${item.number}${kind}` }, button);
+    return element("li", { class: kind, "data-number": item.number, "data-mark": markOf(item) }, button);
   }
 
   async fill(target) {
     this.thumbs.unobserve(target);
-    target.classList.add("is-there");
     const item = this.store.items[Number(target.dataset.number)];
     const picked = item.choice?.kind === "picked" ? item.choice.picture : null;
     const number = picked ?? item.sources.find((source) => source.picture !== null)?.picture ?? item.variations[0].picture;
     const image = target.querySelector("img");
     try {
-      image.src = (await picture(number, "thumb")).url;
+      await fill(image, await picture(number, "thumb"));
     } catch {
       image.remove();
     }
@@ -140,6 +149,8 @@ export class Frame {
   }
 }
 
+const markOf = (item) => `${item.number} ${kindOf(item)} ${item.choice?.picture ?? ""}`;
+
 // A prompt, with people's names in place of their ids.
 function words(prompt, names) {
   const pieces = [];
@@ -149,6 +160,12 @@ function words(prompt, names) {
     end = match.index + match[0].length;
   }
   return [...pieces, prompt.slice(end)].filter((piece) => piece !== "");
+}
+
+function mark(button, isCurrent) {
+  button.tabIndex = isCurrent ? 0 : -1;
+  if (isCurrent) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
 }
 
 function reveal(thumb) {

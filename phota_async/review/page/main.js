@@ -35,6 +35,7 @@ class Page {
   }
 
   show() {
+    this.frame.show(); // first: it makes the room that the pictures take
     this.stage.show();
     this.look();
     this.lookAhead();
@@ -46,14 +47,14 @@ class Page {
     if (!next || next.number === this.ahead) return;
     this.ahead = next.number;
     const pictures = [...next.variations, ...next.sources].map(({ picture }) => picture).filter((number) => number !== null);
-    for (const number of pictures) service.picture(number, "screen").catch(() => {});
+    for (const number of pictures) service.picture(number, "screen", 1).catch(() => {});
   }
 
   // What the lens changes: sizes and places, no picture.
   look() {
     this.stage.layout();
     const scale = this.shownFrame()?.scale ?? 1;
-    this.frame.show({ isZoomed: this.lens.isClose, percent: Math.round(scale * devicePixelRatio * 100) });
+    this.frame.showZoom(this.lens.isClose, Math.round(scale * devicePixelRatio * 100));
   }
 
   // Deciding
@@ -205,12 +206,12 @@ class Page {
   // What others do
 
   hear(news, isTold = true) {
+    const before = textOf(this.store.item);
     const foreign = this.store.take(news, service.tab);
-    const here = news.items.some((item) => item.number === this.store.current);
     if (isTold && foreign.length) this.frame.say(told(foreign));
     if (news.finished) this.end();
-    else if (here || news.items.length) this.show();
-    else this.look();
+    else if (textOf(this.store.item) !== before) this.show();
+    else this.frame.show();
   }
 
   lost(error) {
@@ -224,6 +225,8 @@ class Page {
     else this.frame.close("The review has ended", `${words} Start phota review again to go on.`);
   }
 }
+
+const textOf = (item) => JSON.stringify({ ...item, tab: "" });
 
 function told(items) {
   const [item] = items;

@@ -1,7 +1,7 @@
 // The pictures of the current item: a source and its variations side by side, or two of them under a slider.
 
 import { frameOf, lookInto, put } from "./lens.js";
-import { picture } from "./service.js";
+import { fill, forget, picture } from "./service.js";
 
 const CAPTION = 45; // CSS pixels below a picture
 const NARROW = matchMedia("(max-width: 760px)");
@@ -33,7 +33,9 @@ export class Stage {
       this.shown = item.key;
       this.base = null;
       this.lens.reset();
+      forget();
     }
+    this.known = new Map(this.views.map((view) => [view.mark, view]));
     this.views = [];
     this.panes.replaceChildren(...this.make(item));
     byId("work").classList.toggle("is-slider", isSlider);
@@ -88,10 +90,16 @@ export class Stage {
   // A picture that can be looked into.
   view(number, label, role, onClick = null) {
     if (number === null) return element("div", { class: "view words" }, element("p", {}, "cannot be shown here"));
+    const mark = `${number} ${label} ${onClick ? "compare" : "look"}`;
+    const known = this.known.get(mark);
+    if (known) {
+      this.views.push(known);
+      return known.root;
+    }
     const image = element("img", { alt: label, draggable: "false" });
     const deed = onClick ? "compare it with the slider" : "look closer";
     const made = element("button", { type: "button", class: "view", "data-role": role, "aria-label": `${label}: ${deed}` }, image);
-    const view = { root: made, image, number, size: null, isFull: false, counts: role !== "source" };
+    const view = { mark, root: made, image, number, size: null, isFull: false, counts: role !== "source" };
     this.views.push(view);
     const [lens, frame] = onClick ? [WHOLE, () => this.wholeOf(made)] : [this.lens, () => this.frame(made)];
     lookInto(made, lens, frame, onClick);
@@ -101,9 +109,7 @@ export class Stage {
 
   async load(view) {
     try {
-      const small = await picture(view.number, "screen");
-      await this.fill(view, small);
-      if (!view.size.width) view.size = { width: view.image.naturalWidth, height: view.image.naturalHeight };
+      await this.fill(view, await picture(view.number, "screen"));
       this.layout();
     } catch (error) {
       view.root.replaceChildren(element("p", {}, error.message));
@@ -111,10 +117,9 @@ export class Stage {
     }
   }
 
-  async fill(view, { url, width, height }) {
-    view.image.src = url;
-    await view.image.decode();
-    view.size = { width, height };
+  async fill(view, found) {
+    await fill(view.image, found);
+    view.size = found.width ? { width: found.width, height: found.height } : sizeOf(view.image);
     view.root.classList.add("is-there");
   }
 
@@ -123,8 +128,7 @@ export class Stage {
     if (view.isFull || !view.size || view.image.naturalWidth >= view.size.width) return;
     view.isFull = true;
     try {
-      const full = await picture(view.number, "full");
-      await this.fill(view, full.width ? full : { ...full, ...view.size });
+      await this.fill(view, await picture(view.number, "full"));
       this.layout();
     } catch {
       view.isFull = false; // what there is stays
@@ -210,9 +214,10 @@ class Slider {
       const small = await picture(number, "screen");
       if (side.number !== number) return;
       await this.stage.fill(side, small);
-      if (!side.size.width) side.size = { width: side.image.naturalWidth, height: side.image.naturalHeight };
       this.stage.layout();
     } catch (error) {
+      if (side.number !== number) return;
+      side.number = null;
       side.image.alt = `${label}: ${error.message}`;
     }
   }
@@ -255,6 +260,8 @@ class Slider {
     before.image.style.clipPath = `inset(0 ${Math.max(0, parseFloat(before.image.style.width) - (line - left))}px 0 0)`;
   }
 }
+
+const sizeOf = (image) => ({ width: image.naturalWidth, height: image.naturalHeight });
 
 function badges(variation) {
   const made = [
