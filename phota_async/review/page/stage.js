@@ -4,6 +4,7 @@ import { frameOf, lookInto, put } from "./lens.js";
 import { fill, forget, picture } from "./service.js";
 
 const CAPTION = 45; // CSS pixels below a picture
+const TALL = 1.25; // what a source of two rows is worth
 const NARROW = matchMedia("(max-width: 760px)");
 const byId = (id) => document.getElementById(id);
 
@@ -162,7 +163,7 @@ export class Stage {
     this.slider.layout();
   }
 
-  // As many columns as make the pictures largest.
+  // As many columns as make the pictures largest; a little smaller will do where the source gets two rows.
   columns(base) {
     const count = this.panes.childElementCount;
     if (NARROW.matches) return 2;
@@ -170,7 +171,8 @@ export class Stage {
     const { clientWidth, clientHeight } = this.panes;
     const widths = Array.from({ length: count }, (_, index) => {
       const [columns, rows] = [index + 1, Math.ceil(count / (index + 1))];
-      return Math.min(clientWidth / columns, (clientHeight / rows - CAPTION) * (base.width / base.height));
+      const width = Math.min(clientWidth / columns, (clientHeight / rows - CAPTION) * (base.width / base.height));
+      return index && count === 2 * columns - 1 ? width * TALL : width;
     });
     return widths.indexOf(Math.max(...widths)) + 1;
   }
