@@ -1,10 +1,9 @@
 // Everything around the pictures: what is done, what is shown, what was just said.
 
+import { byId, element } from "./dom.js";
 import { fill, picture } from "./service.js";
 import { FILTERS, kindOf } from "./store.js";
-import { element } from "./stage.js";
 
-const byId = (id) => document.getElementById(id);
 const SHOWN = 5000; // milliseconds that a word stays
 const SUBJECT = /\[\[\s*([^[\]]+?)\s*\]\]/g;
 
@@ -12,11 +11,15 @@ export class Frame {
   constructor(store, act) {
     this.store = store;
     this.act = act;
-    this.thumbs = new IntersectionObserver((seen) => seen.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => this.fill(target)), { root: byId("strip"), rootMargin: "0px 400px" });
+    this.thumbs = new IntersectionObserver(
+      (seen) => seen.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => this.fill(target)),
+      { root: byId("strip"), rootMargin: "0px 400px" },
+    );
     this.timer = 0;
     const { operation, folder, items, pictureless } = store;
     byId("title").textContent = folder || "Review";
-    byId("subtitle").textContent = `${operation}, ${items.length} ${items.length === 1 ? "photo" : "photos"}${pictureless ? `; ${pictureless} more without a picture` : ""}`;
+    byId("subtitle").textContent =
+      `${operation}, ${items.length} ${items.length === 1 ? "photo" : "photos"}${pictureless ? `; ${pictureless} more without a picture` : ""}`;
     document.title = `Review of ${folder}`;
   }
 
@@ -27,7 +30,8 @@ export class Frame {
     this.progress();
     byId("empty").hidden = isListed || store.filter === "all";
     byId("work").hidden = byId("about").hidden = !byId("empty").hidden;
-    byId("empty-words").textContent = store.filter === "undecided" ? this.summary("Everything is decided") : `No photo is ${store.filter}.`;
+    byId("empty-words").textContent =
+      store.filter === "undecided" ? this.summary("Everything is decided") : `No photo is ${store.filter}.`;
     this.about(item);
     for (const name of ["reject", "compare", "zoom", "ask"]) byId(name).disabled = !byId("empty").hidden;
     byId("previous").disabled = store.neighbour(-1) < 0;
@@ -71,7 +75,9 @@ export class Frame {
   about(item) {
     byId("name").textContent = item.key;
     byId("prompt").replaceChildren(...words(item.prompt, item.names));
-    const spent = item.price ? `${item.price} for ${item.variations.filter(({ further }) => !further).length}` : "no price known";
+    const spent = item.price
+      ? `${item.price} for ${item.variations.filter(({ further }) => !further).length}`
+      : "no price known";
     const lost = item.missing.length ? `not recognised: ${item.missing.join(", ")}` : "";
     byId("facts").replaceChildren(
       element("span", { class: `state ${kindOf(item)}` }, kindOf(item)),
@@ -84,7 +90,10 @@ export class Frame {
   strip() {
     const { store } = this;
     const listed = store.listed();
-    const shown = listed.includes(store.item) || !listed.length ? listed : [...listed, store.item].sort((a, b) => a.number - b.number);
+    const shown =
+      listed.includes(store.item) || !listed.length
+        ? listed
+        : [...listed, store.item].sort((a, b) => a.number - b.number);
     this.arrange(shown);
     const current = byId("strip").querySelector(`[data-number="${store.current}"]`);
     for (const each of byId("strip").querySelectorAll("[aria-current]")) mark(each, false);
@@ -114,7 +123,11 @@ export class Frame {
   thumb(item) {
     const kind = kindOf(item);
     const image = element("img", { alt: "", draggable: "false" });
-    const button = element("button", { type: "button", tabindex: "-1", "aria-label": `${item.number + 1}, ${item.key}, ${kind}`, title: item.key }, image);
+    const button = element(
+      "button",
+      { type: "button", tabindex: "-1", "aria-label": `${item.number + 1}, ${item.key}, ${kind}`, title: item.key },
+      image,
+    );
     button.addEventListener("click", () => this.act.go(item.number));
     return element("li", { class: kind, "data-number": item.number, "data-mark": markOf(item) }, button);
   }
@@ -123,7 +136,8 @@ export class Frame {
     this.thumbs.unobserve(target);
     const item = this.store.items[Number(target.dataset.number)];
     const picked = item.choice?.kind === "picked" ? item.choice.picture : null;
-    const number = picked ?? item.sources.find((source) => source.picture !== null)?.picture ?? item.variations[0].picture;
+    const number =
+      picked ?? item.sources.find((source) => source.picture !== null)?.picture ?? item.variations[0].picture;
     const image = target.querySelector("img");
     try {
       await fill(image, await picture(number, "thumb"));
@@ -156,7 +170,10 @@ function words(prompt, names) {
   const pieces = [];
   let end = 0;
   for (const match of prompt.matchAll(SUBJECT)) {
-    pieces.push(prompt.slice(end, match.index), element("b", { class: "subject", title: match[1] }, Object.hasOwn(names, match[1]) ? names[match[1]] : match[1]));
+    pieces.push(
+      prompt.slice(end, match.index),
+      element("b", { class: "subject", title: match[1] }, Object.hasOwn(names, match[1]) ? names[match[1]] : match[1]),
+    );
     end = match.index + match[0].length;
   }
   return [...pieces, prompt.slice(end)].filter((piece) => piece !== "");

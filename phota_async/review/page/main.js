@@ -1,14 +1,13 @@
 // The review page: what people do here, and what the server says about it.
 
 import { confirmAsk, confirmDone, showKeys } from "./dialogs.js";
+import { byId } from "./dom.js";
 import { Frame } from "./frame.js";
 import { listen } from "./keys.js";
 import { frameOf, Lens } from "./lens.js";
 import * as service from "./service.js";
 import { Stage } from "./stage.js";
 import { kindOf, Store } from "./store.js";
-
-const byId = (id) => document.getElementById(id);
 
 class Page {
   constructor(state) {
@@ -20,11 +19,26 @@ class Page {
     this.wanted = Promise.resolve(); // decisions are sent one after the other
     this.wire();
     this.show();
-    service.follow(state.version, (news) => this.hear(news), (error) => this.lost(error));
+    service.follow(
+      state.version,
+      (news) => this.hear(news),
+      (error) => this.lost(error),
+    );
   }
 
   wire() {
-    const deeds = { undo: () => this.undo(), help: () => this.help(), done: () => this.done(), previous: () => this.step(-1), next: () => this.step(1), reject: () => this.reject(), compare: () => this.slider(), zoom: () => this.zoom(), ask: () => this.ask(), "show-all": () => this.filter("all") };
+    const deeds = {
+      undo: () => this.undo(),
+      help: () => this.help(),
+      done: () => this.done(),
+      previous: () => this.step(-1),
+      next: () => this.step(1),
+      reject: () => this.reject(),
+      compare: () => this.slider(),
+      zoom: () => this.zoom(),
+      ask: () => this.ask(),
+      "show-all": () => this.filter("all"),
+    };
     for (const [id, deed] of Object.entries(deeds)) byId(id).addEventListener("click", deed);
     byId("filter").addEventListener("change", ({ target }) => this.filter(target.value));
     listen(this);
@@ -46,7 +60,9 @@ class Page {
     const next = this.store.items[this.store.neighbour(1)];
     if (!next || next.number === this.ahead) return;
     this.ahead = next.number;
-    const pictures = [...next.variations, ...next.sources].map(({ picture }) => picture).filter((number) => number !== null);
+    const pictures = [...next.variations, ...next.sources]
+      .map(({ picture }) => picture)
+      .filter((number) => number !== null);
     for (const number of pictures) service.picture(number, "screen", 1).catch(() => {});
   }
 
@@ -62,7 +78,12 @@ class Page {
   pick(index) {
     const variation = this.store.item.variations[index];
     if (!variation || this.isEmpty) return;
-    this.decide("/pick", { picture: variation.picture }, { kind: "picked", picture: variation.picture }, `Picked variation ${index + 1}`);
+    this.decide(
+      "/pick",
+      { picture: variation.picture },
+      { kind: "picked", picture: variation.picture },
+      `Picked variation ${index + 1}`,
+    );
   }
 
   reject() {
@@ -115,7 +136,9 @@ class Page {
     if (this.isEmpty) return;
     const { item, budget, obstacle } = this.store;
     if (!(await confirmAsk(item, budget, obstacle))) return;
-    const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const id = [...crypto.getRandomValues(new Uint8Array(16))]
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("");
     this.send(async () => {
       await service.post("/ask", { item: item.number, id, price: item.further.price });
       this.frame.say(`Asked for another variation of ${item.key}`);
@@ -232,7 +255,10 @@ function told(items) {
   const [item] = items;
   if (items.length > 1) return `${items.length} photos changed in another window`;
   const made = item.variations.at(-1);
-  if (item.tab === "") return made?.further && !item.asks.some(({ trouble }) => trouble) ? `A further variation of ${item.key} is there` : `${item.key}: ${item.asks.at(-1)?.trouble ?? "changed"}`;
+  if (item.tab === "")
+    return made?.further && !item.asks.some(({ trouble }) => trouble)
+      ? `A further variation of ${item.key} is there`
+      : `${item.key}: ${item.asks.at(-1)?.trouble ?? "changed"}`;
   return `In another window: ${item.key} is ${kindOf(item)} now`;
 }
 

@@ -27,7 +27,8 @@ export async function enter() {
   localStorage.setItem(SLOT, token);
 }
 
-export const get = (path, options = {}) => call(path, { ...options, headers: { [HEADER]: token } }).then((r) => r.json());
+export const get = (path, options = {}) =>
+  call(path, { ...options, headers: { [HEADER]: token } }).then((r) => r.json());
 
 export const post = (path, body, isKnown = true) =>
   call(path, {
@@ -114,7 +115,8 @@ export async function fill(image, { blob }) {
 export async function follow(version, onChange, onLost) {
   let misses = 0;
   for (;;) {
-    if (document.hidden) await new Promise((wake) => document.addEventListener("visibilitychange", wake, { once: true }));
+    if (document.hidden)
+      await new Promise((wake) => document.addEventListener("visibilitychange", wake, { once: true }));
     try {
       const news = await get(`/changes?after=${version}`);
       misses = 0;
