@@ -52,7 +52,7 @@ class Asking:
     def __init__(self, client: PhotaClient, budget: Budget, *, options: Mapping[str, Any] | None = None) -> None:
         self.client = client
         self.budget = budget
-        self._options = dict(options or {})
+        self.options = dict(options or {})
         self._waiting: deque[tuple[Ask, ItemRecord, bool]] = deque()
         self._running = 0
         self._changed = anyio.Event()
@@ -120,11 +120,6 @@ class Asking:
         self._changed.set()
         self._changed = anyio.Event()
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """Further arguments of `Batch`."""
-        return self._options
-
     def __repr__(self) -> str:
         return f"<Asking {self._running} running, {len(self._waiting)} waiting, {self.budget!r}>"
 
@@ -166,16 +161,23 @@ class _Purchases:
 
     async def _tell_error(self, ask: Ask, error: PhotaError) -> None:
         """Tell why an ask is not made. The ledger knows whether it may be paid for: then it stays open."""
-        is_paid = bool(await self._ledger.committed(name_of(self._folder, ask)))
+        try:
+            is_paid = bool(await self._ledger.committed(name_of(self._folder, ask)))
+        except LedgerError:  # it broke, on a full disk for example
+            is_paid = True
         await fail(self._teller, ask, error, is_final=isinstance(error, JobFailedError) or not is_paid)
 
 
 async def fail(teller: Teller, ask: Ask, error: PhotaError, *, is_final: bool) -> None:
     """Tell that an ask failed, or why it is not made yet."""
     if is_final:
-        await teller.note(event_of("failed", ask.item, ask=ask.id, error=error_record(error)))
-    else:
-        teller.trouble(ask, f"{error}; the next review looks for it again")
+        try:
+            await teller.note(event_of("failed", ask.item, ask=ask.id, error=error_record(error)))
+        except PhotaError as unwritten:
+            error = unwritten
+        else:
+            return
+    teller.trouble(ask, f"{error}; the next review looks for it again")
 
 
 def single_request(record: ItemRecord) -> AnyRequest:

@@ -15,26 +15,12 @@ from .access import HEADERS, Access
 from .previews import Previews, Size
 from .session import Session
 
+SCRIPTS = ("dialogs", "dom", "frame", "keys", "lens", "main", "service", "slider", "stage", "store")
 FILES = {  # address: (file of the page, its type); nothing else of the disk has an address
     "/": ("index.html", "text/html"),
-    **{
-        f"/{name}": (name, media_type)
-        for media_type, names in {
-            "text/css": ("review.css",),
-            "text/javascript": (
-                "main.js",
-                "service.js",
-                "store.js",
-                "lens.js",
-                "stage.js",
-                "frame.js",
-                "dialogs.js",
-                "keys.js",
-            ),
-            "image/svg+xml": ("icon.svg",),
-        }.items()
-        for name in names
-    },
+    "/review.css": ("review.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in SCRIPTS},
 }
 PATIENCE = 25.0  # seconds that a page waits for news at a time
 MAX_BODY = 16 * 1024  # bytes

@@ -42,7 +42,7 @@ class Views:
             "sources": [self._source(*each) for each in item.sources],
             "variations": [self._variation(each) for each in item.variations],
             "price": money(record.cost.settled),
-            "missing": [self._name(each) for each in record.identity.missing],
+            "missing": [self._name(each) for each in _missing(item)],
             "choice": self._choice(item, picks),
             "asks": [_ask(each, troubles) for each in picks.asks(record.key) if each.state != "made"],
             "further": price.view(),
@@ -89,6 +89,12 @@ class Price:
 
     def __repr__(self) -> str:
         return f"<Price {self.dollars or self.reason}>"
+
+
+def _missing(item: ReviewItem) -> tuple[str, ...]:
+    """Return who is not recognised, where that is told of all pictures together only."""
+    is_told_of_each = any(variation.recognised is not None for variation in item.variations)
+    return () if is_told_of_each else item.record.identity.missing
 
 
 def price_of(variation: Variation) -> Decimal | None:

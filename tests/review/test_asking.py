@@ -12,12 +12,12 @@ from support.clients import QUICK
 from support.reviews import Visitor, make_run, record_with, serving, size_of, write_picture
 
 from phota_async import Budget, PhotaClient
-from phota_async.errors import LedgerError
+from phota_async.errors import DownloadError, LedgerError
 from phota_async.ledger import Ledger
 from phota_async.pricing import PUBLISHED
-from phota_async.review import Asking, read_picks
+from phota_async.review import Asking, Journal, read_picks
 from phota_async.review.asking import key_of
-from phota_async.review.events import event_of
+from phota_async.review.events import Event, event_of
 from phota_async.review.picks import Ask
 from phota_async.runs import RunFolder
 from phota_async.sandbox import Sandbox
@@ -202,6 +202,32 @@ async def test_a_refusal_is_told_and_costs_nothing(sandbox: Sandbox, folder: Run
         assert (await visitor.get("/state"))["budget"]["left"] == "$1.00"
         await ask(visitor, "two")
         await until(visitor, lambda item: len(item["variations"]) == 3)
+
+
+async def test_what_cannot_be_written_down_stops_nobody(
+    sandbox: Sandbox, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when an ask ends, well or badly: the picture is bought, and the next review finds it."""
+    real = Journal.append
+
+    def append(journal: Journal, event: Event) -> None:
+        if event.kind in ("made", "failed"):
+            raise DownloadError("picks.jsonl", "No space left on device")
+        real(journal, event)
+
+    monkeypatch.setattr(Journal, "append", append)
+    sandbox.fail("POST /enhance", status=400)
+    async with asking_on(folder, sandbox) as visitor:
+        for name, number in (("one", 0), ("two", 1)):
+            await ask(visitor, name, number=number)
+            item = await until(visitor, settled, number)
+            assert item["asks"][0]["state"] == "open"
+            assert "No space left" in item["asks"][0]["trouble"]
+    monkeypatch.undo()
+    async with asking_on(folder, sandbox) as visitor:
+        for number in (0, 1):
+            await until(visitor, lambda item: len(item["variations"]) == 3, number)
+    assert len(sandbox.charges) == 2
 
 
 async def test_a_failed_job_is_told_and_counts_since_its_charge_is_not_known(

@@ -191,6 +191,30 @@ async def test_two_windows_see_the_same_and_say_what_the_other_did(
     await expect_text(two, "#count", "1 of 3 decided")
 
 
+async def test_what_others_do_elsewhere_leaves_the_eye_where_it_is(browser: Browser, server: ReviewServer) -> None:
+    context = await browser.context()
+    one, two = await browser.open(server, context), await browser.open(server, context)
+    await one.keyboard.press("f")
+    await one.locator(".view.is-close.is-there").nth(4).wait_for()
+    await two.keyboard.press("ArrowRight")
+    await two.keyboard.press("r")
+    await expect_text(one, "#toast.is-shown", "In another window: set/2.jpg is rejected now")
+    assert await one.locator(".view.is-close.is-there").count() == 5
+
+
+async def test_picks_as_fast_as_fingers_go(browser: Browser, tmp_path: Path) -> None:
+    folder = make_run(tmp_path, items=40, variations=3, size=(600, 400))
+    async with serving(folder) as server:
+        page = await browser.open(server)
+        for number in range(40):
+            await page.keyboard.press(str(number % 3 + 1))
+        await expect_written(folder, *(f"set/{number + 1}.enhance-{number % 3 + 1}.jpg" for number in range(40)))
+        for _ in range(40):
+            await page.keyboard.press("z")
+        await expect_written(folder, *[None] * 40)
+        await expect_text(page, "#name", "set/1.jpg")
+
+
 async def test_done_asks_once_and_says_what_was_decided(browser: Browser, server: ReviewServer) -> None:
     page = await browser.open(server)
     await page.keyboard.press("1")

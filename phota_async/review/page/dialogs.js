@@ -1,12 +1,13 @@
 // What is asked before it is done, and the list of keys.
 
-import { element } from "./stage.js";
+import { byId, element } from "./dom.js";
 import { KEYS } from "./keys.js";
 
-const byId = (id) => document.getElementById(id);
-
 export function showKeys() {
-  const rows = KEYS.flatMap(({ shown, words }) => [element("dt", {}, element("kbd", {}, shown)), element("dd", {}, words)]);
+  const rows = KEYS.flatMap(({ shown, words }) => [
+    element("dt", {}, element("kbd", {}, shown)),
+    element("dd", {}, words),
+  ]);
   byId("keys").replaceChildren(...rows);
   byId("help-dialog").showModal();
 }
@@ -22,7 +23,9 @@ export function confirmAsk(item, budget, obstacle) {
 }
 
 export function confirmDone(summary, waiting) {
-  const more = waiting ? ` ${waiting} that ${waiting === 1 ? "was" : "were"} asked for will be fetched by the next review.` : "";
+  const more = waiting
+    ? ` ${waiting} that ${waiting === 1 ? "was" : "were"} asked for will be fetched by the next review.`
+    : "";
   byId("done-words").textContent = `${summary}${more} All of it is on the disk; the page can be opened again later.`;
   return answer(byId("done-dialog"), byId("done-yes"));
 }

@@ -1,7 +1,12 @@
 // What each key does: one table for the keyboard and for the list that people read.
 
 export const KEYS = [
-  { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], shown: "1 to 4", words: "Pick that variation, and go on", deed: (act, key) => act.pick(Number(key) - 1) },
+  {
+    keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    shown: "1 to 4",
+    words: "Pick that variation, and go on",
+    deed: (act, key) => act.pick(Number(key) - 1),
+  },
   { keys: ["r"], shown: "R", words: "Reject all of them, and go on", deed: (act) => act.reject() },
   { keys: ["0", "Backspace"], shown: "0", words: "Undecided again", deed: (act) => act.clear() },
   { keys: ["z"], shown: "Z or Ctrl Z", words: "Undo the last decision", deed: (act) => act.undo() },

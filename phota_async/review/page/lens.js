@@ -127,7 +127,8 @@ export function lookInto(view, lens, frame, onClick = null) {
     if (lens.isClose || down.size === 2) view.setPointerCapture(event.pointerId);
     if (down.size === 2) [apart, travelled] = [distance(), STILL + 1];
   });
-  for (const name of ["pointerup", "pointercancel"]) view.addEventListener(name, (event) => down.delete(event.pointerId));
+  for (const name of ["pointerup", "pointercancel"])
+    view.addEventListener(name, (event) => down.delete(event.pointerId));
   view.addEventListener("pointerleave", (event) => {
     if (!down.has(event.pointerId)) lens.point = null;
   });

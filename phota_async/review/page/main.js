@@ -1,14 +1,13 @@
 // The review page: what people do here, and what the server says about it.
 
 import { confirmAsk, confirmDone, showKeys } from "./dialogs.js";
+import { byId } from "./dom.js";
 import { Frame } from "./frame.js";
 import { listen } from "./keys.js";
 import { frameOf, Lens } from "./lens.js";
 import * as service from "./service.js";
 import { Stage } from "./stage.js";
 import { kindOf, Store } from "./store.js";
-
-const byId = (id) => document.getElementById(id);
 
 class Page {
   constructor(state) {
@@ -20,11 +19,26 @@ class Page {
     this.wanted = Promise.resolve(); // decisions are sent one after the other
     this.wire();
     this.show();
-    service.follow(state.version, (news) => this.hear(news), (error) => this.lost(error));
+    service.follow(
+      state.version,
+      (news) => this.hear(news),
+      (error) => this.lost(error),
+    );
   }
 
   wire() {
-    const deeds = { undo: () => this.undo(), help: () => this.help(), done: () => this.done(), previous: () => this.step(-1), next: () => this.step(1), reject: () => this.reject(), compare: () => this.slider(), zoom: () => this.zoom(), ask: () => this.ask(), "show-all": () => this.filter("all") };
+    const deeds = {
+      undo: () => this.undo(),
+      help: () => this.help(),
+      done: () => this.done(),
+      previous: () => this.step(-1),
+      next: () => this.step(1),
+      reject: () => this.reject(),
+      compare: () => this.slider(),
+      zoom: () => this.zoom(),
+      ask: () => this.ask(),
+      "show-all": () => this.filter("all"),
+    };
     for (const [id, deed] of Object.entries(deeds)) byId(id).addEventListener("click", deed);
     byId("filter").addEventListener("change", ({ target }) => this.filter(target.value));
     listen(this);
@@ -35,6 +49,7 @@ class Page {
   }
 
   show() {
+    this.frame.show(); // first: it makes the room that the pictures take
     this.stage.show();
     this.look();
     this.lookAhead();
@@ -45,15 +60,17 @@ class Page {
     const next = this.store.items[this.store.neighbour(1)];
     if (!next || next.number === this.ahead) return;
     this.ahead = next.number;
-    const pictures = [...next.variations, ...next.sources].map(({ picture }) => picture).filter((number) => number !== null);
-    for (const number of pictures) service.picture(number, "screen").catch(() => {});
+    const pictures = [...next.variations, ...next.sources]
+      .map(({ picture }) => picture)
+      .filter((number) => number !== null);
+    for (const number of pictures) service.picture(number, "screen", 1).catch(() => {});
   }
 
   // What the lens changes: sizes and places, no picture.
   look() {
     this.stage.layout();
     const scale = this.shownFrame()?.scale ?? 1;
-    this.frame.show({ isZoomed: this.lens.isClose, percent: Math.round(scale * devicePixelRatio * 100) });
+    this.frame.showZoom(this.lens.isClose, Math.round(scale * devicePixelRatio * 100));
   }
 
   // Deciding
@@ -61,7 +78,12 @@ class Page {
   pick(index) {
     const variation = this.store.item.variations[index];
     if (!variation || this.isEmpty) return;
-    this.decide("/pick", { picture: variation.picture }, { kind: "picked", picture: variation.picture }, `Picked variation ${index + 1}`);
+    this.decide(
+      "/pick",
+      { picture: variation.picture },
+      { kind: "picked", picture: variation.picture },
+      `Picked variation ${index + 1}`,
+    );
   }
 
   reject() {
@@ -114,7 +136,9 @@ class Page {
     if (this.isEmpty) return;
     const { item, budget, obstacle } = this.store;
     if (!(await confirmAsk(item, budget, obstacle))) return;
-    const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const id = [...crypto.getRandomValues(new Uint8Array(16))]
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("");
     this.send(async () => {
       await service.post("/ask", { item: item.number, id, price: item.further.price });
       this.frame.say(`Asked for another variation of ${item.key}`);
@@ -205,12 +229,12 @@ class Page {
   // What others do
 
   hear(news, isTold = true) {
+    const before = textOf(this.store.item);
     const foreign = this.store.take(news, service.tab);
-    const here = news.items.some((item) => item.number === this.store.current);
     if (isTold && foreign.length) this.frame.say(told(foreign));
     if (news.finished) this.end();
-    else if (here || news.items.length) this.show();
-    else this.look();
+    else if (textOf(this.store.item) !== before) this.show();
+    else this.frame.show();
   }
 
   lost(error) {
@@ -225,11 +249,16 @@ class Page {
   }
 }
 
+const textOf = (item) => JSON.stringify({ ...item, tab: "" });
+
 function told(items) {
   const [item] = items;
   if (items.length > 1) return `${items.length} photos changed in another window`;
   const made = item.variations.at(-1);
-  if (item.tab === "") return made?.further && !item.asks.some(({ trouble }) => trouble) ? `A further variation of ${item.key} is there` : `${item.key}: ${item.asks.at(-1)?.trouble ?? "changed"}`;
+  if (item.tab === "")
+    return made?.further && !item.asks.some(({ trouble }) => trouble)
+      ? `A further variation of ${item.key} is there`
+      : `${item.key}: ${item.asks.at(-1)?.trouble ?? "changed"}`;
   return `In another window: ${item.key} is ${kindOf(item)} now`;
 }
 

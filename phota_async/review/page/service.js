@@ -27,7 +27,8 @@ export async function enter() {
   localStorage.setItem(SLOT, token);
 }
 
-export const get = (path, options = {}) => call(path, { ...options, headers: { [HEADER]: token } }).then((r) => r.json());
+export const get = (path, options = {}) =>
+  call(path, { ...options, headers: { [HEADER]: token } }).then((r) => r.json());
 
 export const post = (path, body, isKnown = true) =>
   call(path, {
@@ -43,40 +44,49 @@ async function call(path, options) {
   throw new Refused(response.status, error);
 }
 
-// Pictures come through fetch, since an <img> cannot send the token; the last ones are kept.
+// Pictures come through fetch, since an <img> cannot send the token; the last ones are kept. What is looked at comes
+// first, then what is next, then the small ones below.
 const shelves = { thumb: new Map(), screen: new Map(), full: new Map() };
-
-export function picture(number, size) {
-  const shelf = shelves[size];
-  const found = shelf.get(number) ?? load(number, size);
-  shelf.delete(number);
-  shelf.set(number, found);
-  found.catch(() => shelf.delete(number));
-  if (shelf.size > KEPT[size]) {
-    const [oldest, promise] = shelf.entries().next().value;
-    shelf.delete(oldest);
-    promise.then(({ url }) => URL.revokeObjectURL(url), () => {});
-  }
-  return found;
-}
-
-const queue = [];
+const SOON = 2; // ranks below it are for the photo that is looked at, and the next one
+let queue = [];
 let loading = 0;
 
-// What is looked at goes before the small pictures below it.
+export function picture(number, size, rank = size === "thumb" ? SOON : 0) {
+  const shelf = shelves[size];
+  const found = shelf.get(number) ?? load(number, size);
+  found.rank = Math.min(found.rank, rank);
+  shelf.delete(number);
+  shelf.set(number, found);
+  if (shelf.size > KEPT[size]) shelf.delete(shelf.keys().next().value);
+  queueMicrotask(proceed);
+  return found.promise;
+}
+
+// Another photo is looked at: what is not on its way yet, and is no small picture, need not come any more.
+export function forget() {
+  for (const order of queue.filter(({ rank }) => rank < SOON)) order.drop();
+  queue = queue.filter(({ rank }) => rank >= SOON);
+}
+
 function load(number, size) {
-  return new Promise((resolve, reject) => {
-    const deed = () => fetchPicture(number, size).then(resolve, reject);
-    if (size === "thumb") queue.push(deed);
-    else queue.unshift(deed);
-    proceed();
+  const order = { rank: SOON };
+  order.promise = new Promise((resolve, reject) => {
+    order.start = () => fetchPicture(number, size).then(resolve, reject);
+    order.drop = () => reject(new Refused(0, "not looked at any more"));
   });
+  order.promise.catch(() => {
+    if (shelves[size].get(number) === order) shelves[size].delete(number);
+  });
+  queue.push(order);
+  return order;
 }
 
 function proceed() {
   while (loading < MOST_AT_ONCE && queue.length) {
+    const best = queue.reduce((first, order) => (order.rank < first.rank ? order : first));
+    queue.splice(queue.indexOf(best), 1);
     loading += 1;
-    queue.shift()().finally(() => {
+    best.start().finally(() => {
       loading -= 1;
       proceed();
     });
@@ -86,7 +96,18 @@ function proceed() {
 async function fetchPicture(number, size) {
   const response = await call(`/pictures/${number}/${size}`, { headers: { [HEADER]: token } });
   const [width, height] = (response.headers.get("Phota-Picture-Size") || "0x0").split("x").map(Number);
-  return { url: URL.createObjectURL(await response.blob()), width, height };
+  return { blob: await response.blob(), width, height };
+}
+
+// Put a picture into an image; resolves when it can be seen.
+export async function fill(image, { blob }) {
+  const url = URL.createObjectURL(blob);
+  try {
+    image.src = url;
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(url);
+  }
 }
 
 // Tell what other pages and the server change, for as long as both are there. A page that nobody sees does not wait:
@@ -94,7 +115,8 @@ async function fetchPicture(number, size) {
 export async function follow(version, onChange, onLost) {
   let misses = 0;
   for (;;) {
-    if (document.hidden) await new Promise((wake) => document.addEventListener("visibilitychange", wake, { once: true }));
+    if (document.hidden)
+      await new Promise((wake) => document.addEventListener("visibilitychange", wake, { once: true }));
     try {
       const news = await get(`/changes?after=${version}`);
       misses = 0;

@@ -1,20 +1,13 @@
 // The pictures of the current item: a source and its variations side by side, or two of them under a slider.
 
+import { byId, element } from "./dom.js";
 import { frameOf, lookInto, put } from "./lens.js";
-import { picture } from "./service.js";
+import { fill, forget, picture } from "./service.js";
+import { Slider } from "./slider.js";
 
 const CAPTION = 45; // CSS pixels below a picture
+const TALL = 1.25; // what a source of two rows is worth
 const NARROW = matchMedia("(max-width: 760px)");
-const byId = (id) => document.getElementById(id);
-
-export function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
-  }
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
 
 export class Stage {
   constructor(store, lens, act) {
@@ -33,7 +26,9 @@ export class Stage {
       this.shown = item.key;
       this.base = null;
       this.lens.reset();
+      forget();
     }
+    this.known = new Map(this.views.map((view) => [view.mark, view]));
     this.views = [];
     this.panes.replaceChildren(...this.make(item));
     byId("work").classList.toggle("is-slider", isSlider);
@@ -55,28 +50,74 @@ export class Stage {
     const source = item.sources[this.store.source % count];
     const label = count > 1 ? `Source ${(this.store.source % count) + 1} of ${count}` : "Source";
     const more = count > 1 ? this.button("source", "Next source", () => this.act.nextSource()) : null;
-    const caption = element("div", { class: "caption" }, element("b", {}, label), element("span", { class: "file", title: source.name }, source.name), more);
-    return element("li", { class: "pane source" }, this.view(source.picture, `${label} of ${item.key}`, "source"), caption);
+    const caption = element(
+      "div",
+      { class: "caption" },
+      element("b", {}, label),
+      element("span", { class: "file", title: source.name }, source.name),
+      more,
+    );
+    return element(
+      "li",
+      { class: "pane source" },
+      this.view(source.picture, `${label} of ${item.key}`, "source"),
+      caption,
+    );
   }
 
   variationPane(item, variation, index) {
     const name = `Variation ${index + 1}`;
     const isPicked = item.choice?.kind === "picked" && item.choice.picture === variation.picture;
     const isCompared = this.store.isSlider && this.store.compared === index;
-    const pick = element("button", { type: "button", class: "pick", "data-role": `pick-${index}`, "aria-pressed": String(isPicked), "aria-label": `Pick variation ${index + 1}`, "aria-keyshortcuts": index < 9 ? String(index + 1) : null }, element("kbd", {}, String(index + 1)), element("span", {}, isPicked ? "Picked" : "Pick"));
+    const pick = element(
+      "button",
+      {
+        type: "button",
+        class: "pick",
+        "data-role": `pick-${index}`,
+        "aria-pressed": String(isPicked),
+        "aria-label": `Pick variation ${index + 1}`,
+        "aria-keyshortcuts": index < 9 ? String(index + 1) : null,
+      },
+      element("kbd", {}, String(index + 1)),
+      element("span", {}, isPicked ? "Picked" : "Pick"),
+    );
     pick.addEventListener("click", () => this.act.pick(index));
-    const caption = element("div", { class: "caption" }, pick, element("span", { class: "badges" }, ...badges(variation)));
+    const caption = element(
+      "div",
+      { class: "caption" },
+      pick,
+      element("span", { class: "badges" }, ...badges(variation)),
+    );
     const classes = `pane variation${isPicked ? " is-picked" : ""}${isCompared ? " is-compared" : ""}`;
     const onClick = this.store.isSlider ? () => this.act.compareWith(index) : null;
-    return element("li", { class: classes }, this.view(variation.picture, `${name} of ${item.key}`, `view-${index}`, onClick), caption);
+    return element(
+      "li",
+      { class: classes },
+      this.view(variation.picture, `${name} of ${item.key}`, `view-${index}`, onClick),
+      caption,
+    );
   }
 
   askPane(ask) {
     const isOpen = ask.state === "open" && !ask.trouble;
     const words = isOpen ? "Being made…" : ask.trouble;
     const mark = isOpen ? element("span", { class: "spinner", "aria-hidden": "true" }) : null;
-    const caption = element("div", { class: "caption" }, element("span", { class: "badge" }, isOpen ? `up to ${ask.price}` : ask.state === "failed" ? "not made" : "not there yet"));
-    return element("li", { class: `pane ask${isOpen ? "" : " is-bad"}` }, element("div", { class: "view words" }, mark, element("p", {}, words)), caption);
+    const caption = element(
+      "div",
+      { class: "caption" },
+      element(
+        "span",
+        { class: "badge" },
+        isOpen ? `up to ${ask.price}` : ask.state === "failed" ? "not made" : "not there yet",
+      ),
+    );
+    return element(
+      "li",
+      { class: `pane ask${isOpen ? "" : " is-bad"}` },
+      element("div", { class: "view words" }, mark, element("p", {}, words)),
+      caption,
+    );
   }
 
   button(role, words, onClick) {
@@ -88,10 +129,20 @@ export class Stage {
   // A picture that can be looked into.
   view(number, label, role, onClick = null) {
     if (number === null) return element("div", { class: "view words" }, element("p", {}, "cannot be shown here"));
+    const mark = `${number} ${label} ${onClick ? "compare" : "look"}`;
+    const known = this.known.get(mark);
+    if (known) {
+      this.views.push(known);
+      return known.root;
+    }
     const image = element("img", { alt: label, draggable: "false" });
     const deed = onClick ? "compare it with the slider" : "look closer";
-    const made = element("button", { type: "button", class: "view", "data-role": role, "aria-label": `${label}: ${deed}` }, image);
-    const view = { root: made, image, number, size: null, isFull: false, counts: role !== "source" };
+    const made = element(
+      "button",
+      { type: "button", class: "view", "data-role": role, "aria-label": `${label}: ${deed}` },
+      image,
+    );
+    const view = { mark, root: made, image, number, size: null, isFull: false, counts: role !== "source" };
     this.views.push(view);
     const [lens, frame] = onClick ? [WHOLE, () => this.wholeOf(made)] : [this.lens, () => this.frame(made)];
     lookInto(made, lens, frame, onClick);
@@ -101,9 +152,7 @@ export class Stage {
 
   async load(view) {
     try {
-      const small = await picture(view.number, "screen");
-      await this.fill(view, small);
-      if (!view.size.width) view.size = { width: view.image.naturalWidth, height: view.image.naturalHeight };
+      await this.fill(view, await picture(view.number, "screen"));
       this.layout();
     } catch (error) {
       view.root.replaceChildren(element("p", {}, error.message));
@@ -111,10 +160,9 @@ export class Stage {
     }
   }
 
-  async fill(view, { url, width, height }) {
-    view.image.src = url;
-    await view.image.decode();
-    view.size = { width, height };
+  async fill(view, found) {
+    await fill(view.image, found);
+    view.size = found.width ? { width: found.width, height: found.height } : sizeOf(view.image);
     view.root.classList.add("is-there");
   }
 
@@ -123,8 +171,7 @@ export class Stage {
     if (view.isFull || !view.size || view.image.naturalWidth >= view.size.width) return;
     view.isFull = true;
     try {
-      const full = await picture(view.number, "full");
-      await this.fill(view, full.width ? full : { ...full, ...view.size });
+      await this.fill(view, await picture(view.number, "full"));
       this.layout();
     } catch {
       view.isFull = false; // what there is stays
@@ -140,13 +187,17 @@ export class Stage {
   }
 
   layout() {
-    this.base = (this.views.find((view) => view.counts && view.size) ?? this.views.find((view) => view.size))?.size ?? null;
+    this.base =
+      (this.views.find((view) => view.counts && view.size) ?? this.views.find((view) => view.size))?.size ?? null;
     const base = this.base ?? { width: 3, height: 2 };
     this.panes.style.setProperty("--shape", `${base.width} / ${base.height}`);
     const columns = this.columns(base);
     this.panes.style.setProperty("--columns", columns);
     // One cell would stay empty: the source takes it, and is the larger for it.
-    this.panes.classList.toggle("is-tall", !NARROW.matches && columns > 1 && this.panes.childElementCount === 2 * columns - 1);
+    this.panes.classList.toggle(
+      "is-tall",
+      !NARROW.matches && columns > 1 && this.panes.childElementCount === 2 * columns - 1,
+    );
     if (!this.base) return;
     const { isSlider } = this.store;
     for (const view of this.views) {
@@ -158,7 +209,7 @@ export class Stage {
     this.slider.layout();
   }
 
-  // As many columns as make the pictures largest.
+  // As many columns as make the pictures largest; a little smaller will do where the source gets two rows.
   columns(base) {
     const count = this.panes.childElementCount;
     if (NARROW.matches) return 2;
@@ -166,7 +217,8 @@ export class Stage {
     const { clientWidth, clientHeight } = this.panes;
     const widths = Array.from({ length: count }, (_, index) => {
       const [columns, rows] = [index + 1, Math.ceil(count / (index + 1))];
-      return Math.min(clientWidth / columns, (clientHeight / rows - CAPTION) * (base.width / base.height));
+      const width = Math.min(clientWidth / columns, (clientHeight / rows - CAPTION) * (base.width / base.height));
+      return index && count === 2 * columns - 1 ? width * TALL : width;
     });
     return widths.indexOf(Math.max(...widths)) + 1;
   }
@@ -174,87 +226,7 @@ export class Stage {
 
 const WHOLE = { isClose: false, x: 0.5, y: 0.5, point: null, toggle() {}, closer() {}, move() {} };
 
-// Two pictures one upon the other, and a line between what shows of either.
-class Slider {
-  constructor(stage) {
-    this.stage = stage;
-    this.root = byId("lens");
-    this.sides = { before: this.side("before"), after: this.side("after") };
-    this.share = byId("share");
-    this.share.addEventListener("input", () => this.slide(Number(this.share.value)));
-    lookInto(this.root, stage.lens, () => stage.base && frameOf(this.root, stage.base, stage.lens));
-    byId("handle").addEventListener("pointerdown", (event) => this.grip(event));
-  }
-
-  side = (name) => ({ root: this.root, image: byId(name), number: null, size: null, isFull: false });
-
-  show(isOn) {
-    byId("slider").hidden = !isOn;
-    if (!isOn) return;
-    const { item, compared, source, share } = this.stage.store;
-    const sources = item.sources.filter(({ picture }) => picture !== null);
-    const other = compared === 0 ? 1 : 0;
-    const before = sources.length ? sources[source % sources.length].picture : (item.variations[other] ?? item.variations[0]).picture;
-    const name = sources.length ? "Source" : `Variation ${other + 1}`;
-    this.set(this.sides.before, before, `${name} of ${item.key}`);
-    this.set(this.sides.after, item.variations[compared].picture, `Variation ${compared + 1} of ${item.key}`);
-    [byId("before-tag").textContent, byId("after-tag").textContent] = [name, `Variation ${compared + 1}`];
-    this.slide(share);
-  }
-
-  async set(side, number, label) {
-    side.image.alt = label;
-    if (side.number === number) return;
-    Object.assign(side, { number, size: null, isFull: false });
-    try {
-      const small = await picture(number, "screen");
-      if (side.number !== number) return;
-      await this.stage.fill(side, small);
-      if (!side.size.width) side.size = { width: side.image.naturalWidth, height: side.image.naturalHeight };
-      this.stage.layout();
-    } catch (error) {
-      side.image.alt = `${label}: ${error.message}`;
-    }
-  }
-
-  slide(share) {
-    const { store } = this.stage;
-    store.share = Math.round(Math.min(Math.max(share, 0), 100));
-    store.keep();
-    this.share.value = String(store.share);
-    this.share.setAttribute("aria-valuetext", `${store.share} % before`);
-    this.layout();
-  }
-
-  grip(event) {
-    event.stopPropagation();
-    event.preventDefault();
-    const handle = event.currentTarget;
-    handle.setPointerCapture(event.pointerId);
-    const box = this.root.getBoundingClientRect();
-    const move = ({ clientX }) => this.slide(((clientX - box.left) / box.width) * 100);
-    handle.addEventListener("pointermove", move);
-    handle.addEventListener("lostpointercapture", () => handle.removeEventListener("pointermove", move), { once: true });
-    handle.addEventListener("click", (click) => click.stopPropagation(), { once: true });
-  }
-
-  layout() {
-    const { base, lens, store } = this.stage;
-    if (!base || !store.isSlider) return;
-    const frame = frameOf(this.root, base, lens);
-    const line = (store.share / 100) * this.root.clientWidth;
-    for (const side of Object.values(this.sides)) {
-      if (!side.size) continue;
-      put(side.image, side.size, frame);
-      if (lens.isClose) this.stage.sharpen(side);
-    }
-    this.root.style.setProperty("--line", `${line}px`);
-    this.root.classList.toggle("is-close", lens.isClose);
-    const { before } = this.sides;
-    const left = parseFloat(before.image.style.transform.slice("translate(".length)) || 0;
-    before.image.style.clipPath = `inset(0 ${Math.max(0, parseFloat(before.image.style.width) - (line - left))}px 0 0)`;
-  }
-}
+const sizeOf = (image) => ({ width: image.naturalWidth, height: image.naturalHeight });
 
 function badges(variation) {
   const made = [
@@ -267,4 +239,11 @@ function badges(variation) {
 }
 
 const badge = (tone, mark, name, words) =>
-  element("span", { class: `badge ${tone}`, title: `${name}: ${words}` }, element("span", { "aria-hidden": "true" }, mark), " ", name, element("span", { class: "unseen" }, ` ${words}`));
+  element(
+    "span",
+    { class: `badge ${tone}`, title: `${name}: ${words}` },
+    element("span", { "aria-hidden": "true" }, mark),
+    " ",
+    name,
+    element("span", { class: "unseen" }, ` ${words}`),
+  );

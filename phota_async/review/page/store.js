@@ -15,7 +15,7 @@ export class Store {
     this.share = isSame && kept.share >= 0 ? kept.share : 50;
     this.compared = 0;
     this.source = 0;
-    this.current = isSame && kept.current < this.items.length ? kept.current : this.listed()[0]?.number ?? 0;
+    this.current = isSame && kept.current < this.items.length ? kept.current : (this.listed()[0]?.number ?? 0);
   }
 
   get item() {
