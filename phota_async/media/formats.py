@@ -53,7 +53,7 @@ def is_cut(head: bytes, tail: bytes, size: int) -> bool:
     """
     match sniff(head):
         case "jpg":
-            return b"\xff\xd9" not in tail  # the data before it cannot hold these two
+            return b"\xff\xd9" not in tail  # compressed data cannot hold these two; a thumbnail that ends here can
         case "png":
             return b"IEND\xaeB`\x82" not in tail
         case "webp":

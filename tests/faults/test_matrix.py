@@ -53,6 +53,18 @@ def test_no_known_fault_is_left_out() -> None:
     assert {number for number, (layer, _) in KNOWN.items() if layer in layers} - covered == set()
 
 
+def test_no_test_that_counts_is_left_out_of_the_matrix() -> None:
+    proofs = {test for row in ROWS for test in row.tests}
+    counting = {
+        f"tests/faults/{path.name}::{each.name}"
+        for path in Path(__file__).parent.glob("test_*.py")
+        for each in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name.startswith("test_")
+        if any(argument.arg == "fault" for argument in each.args.args)
+    }
+    assert counting - proofs == set()
+
+
 def test_in_a_whole_run_every_test_of_the_matrix_is_collected(request: pytest.FixtureRequest) -> None:
     """Where tests were chosen by name, there is nothing to compare; where files were, only theirs can be."""
     is_chosen = bool(request.config.option.keyword) or any("::" in each for each in request.config.args)
