@@ -1,6 +1,6 @@
 """Draw what a terminal shows: run a command on a real one, and write its last screen as SVG.
 
-    uv run --with pyte python .ci/capture_terminal.py out.svg --columns 96 --rows 24 --until "time left" -- phota enhance ...
+    uv run --with pyte python .ci/capture_terminal.py out.svg --rows 24 --until "time left" -- phota enhance ...
 
 Without ``--until`` the screen is that of the command's end; with it, the first one on which the text stands, and then
 the command is interrupted as by Ctrl-C. ``--answer TEXT`` types a line as soon as the command asks.
@@ -55,7 +55,7 @@ def watch(options: argparse.Namespace) -> pyte.Screen:
     if child == 0:
         os.environ.update(TERM="xterm-256color", COLUMNS=str(options.columns), LINES=str(options.rows))
         os.environ.pop("CI", None)
-        os.execvp(options.command[0], options.command)
+        os.execvp(options.command[0], options.command)  # noqa: S606 - no shell is wanted
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", options.rows, options.columns, 0, 0))
     end, answer = time.monotonic() + LONGEST, options.answer
     while time.monotonic() < end and (data := read(master)) is not None:
