@@ -79,5 +79,7 @@ def _name_them(items: Collection[BatchItem], twins: set[int], output: Path, name
             continue
         if place in seen:
             keys = f"{shorten(seen[place], 80)!r} and {shorten(key, 80)!r}"
-            raise InputError(f"items: expected a place of its own for each, got {keys} for {output / place}")
+            raise InputError(
+                f"items: expected a place of its own for each, got {keys} for {output / place}"
+            ).with_context(hint="rename one of them, or leave one out")
         seen[place] = key

@@ -57,7 +57,7 @@ class Batch:
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
         output: A directory for the pictures, or a link to one, which mirrors the items' keys. A link in it that leads
             out of it is not followed: its items fail unsent. An item whose file exists is skipped and costs nothing.
-            ``None`` keeps results in memory. Two items never share a place: a list, or another sequence, is looked
+            ``None`` keeps results in memory. Two items never share a place: a list, or another collection, is looked
             through when the block is entered, which raises `InputError` before anything is sent; of what can be
             read only once, the later item fails in its turn, before it is sent.
         ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the

@@ -16,7 +16,7 @@ from .logs import hooks_for, logging_to
 from .orders import Order, Survey, look_through, make_order, table_of
 from .places import shown
 from .planning import Plan, foresee
-from .progress import choose_progress
+from .progress import Progress, choose_progress
 from .run_options import Invocation, RunOptions, to_settings
 from .settings import connect, load_settings
 from .streams import say
@@ -84,7 +84,7 @@ class Session:
             batch = self._batch(await self._scoped(client), dry_run=True)
             return await foresee(batch, self._how if show else Invocation(), self._order)
 
-    async def _buy(self, folder: RunFolder | None, count: int, progress: Any) -> int:
+    async def _buy(self, folder: RunFolder | None, count: int, progress: Progress) -> int:
         async with connect(self._settings, hooks=hooks_for(verbose=self._how.verbose)) as client:
             buying = Buying(self._options, self._how, self._order, progress)
             batch = self._batch(await self._scoped(client), on_begin=progress.started)

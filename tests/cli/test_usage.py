@@ -114,6 +114,18 @@ def test_paths_are_shown_as_short_as_they_can_be(tmp_path: Path, monkeypatch: py
     assert place_of(RunOptions(operation="edit")).folder == tmp_path / "phota-out"
 
 
+def test_photos_of_one_name_are_refused_before_anything_is_sent(call: Callable[..., Result], tmp_path: Path) -> None:
+    """On a system that ignores case they would be one file."""
+    (tmp_path / "twins").mkdir()
+    (tmp_path / "twins/A.jpg").write_bytes(REAL)
+    (tmp_path / "twins/a.jpg").write_bytes(REAL + b"!")
+    result = call("enhance", "twins")
+    assert result.exit_code == 2
+    assert "expected a place of its own for each, got 'A.jpg' and 'a.jpg'" in result.stderr
+    assert "rename one of them, or leave one out" in result.stderr
+    assert call("enhance", "twins", "--exclude", "nothing", "-n").exit_code == 5  # a dry run says it of each
+
+
 # Exit codes of runs
 
 
