@@ -1,8 +1,8 @@
 """The SQLite ledger: the suite of all stores, and what is its own."""
 
 import asyncio
-import shutil
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
