@@ -51,6 +51,10 @@ LEVELS: list[tuple[str, set[str]]] = [
         {"batch"},
     ),
     (
+        "What runs of batches leave behind.",
+        {"runs"},
+    ),
+    (
         "Programs and pages: the outermost ring.",
         {"report", "demo", "cli", "__main__", "pytest_plugin"},
     ),
