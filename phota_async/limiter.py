@@ -93,7 +93,7 @@ class Limiter:
 
     def acquire_nowait(self) -> bool:
         """Take a place if nothing stands against it: a full house, a queue, a pause or a rate."""
-        if self.rate is not None or (self._was_paused and self._paused_for()):
+        if self.rate is not None or (self._was_paused and self.paused_for):
             return False
         return self._places.take_nowait()
 
@@ -133,11 +133,11 @@ class Limiter:
             waiting=self._waiting(),
             max_concurrency=self.max_concurrency,
             bytes_in_flight=self._bytes,
-            paused_for=self._paused_for(),
+            paused_for=self.paused_for,
         )
 
     def __repr__(self) -> str:
-        pause = self._paused_for()
+        pause = self.paused_for
         paused = f", paused for {pause:.1f} s" if pause else ""
         return f"<Limiter {self._places.running}/{self.max_concurrency} running, {self._waiting()} waiting{paused}>"
 
@@ -153,7 +153,7 @@ class Limiter:
             self._line.give_back()
 
     async def _wait_out_pause(self) -> None:
-        while pause := self._paused_for():  # noqa: ASYNC110 - a pause may be made longer while it is kept
+        while pause := self.paused_for:  # noqa: ASYNC110 - a pause may be made longer while it is kept
             await asyncio.sleep(pause)
 
     async def _take_bytes(self, size: int) -> None:
@@ -187,7 +187,9 @@ class Limiter:
     def _waiting(self) -> int:
         return self._places.waiting() + sum(not waiter.done() for _, waiter in self._byte_queue)
 
-    def _paused_for(self) -> float:
+    @property
+    def paused_for(self) -> float:
+        """Seconds until the pause that the service asked for ends; 0 when there is none, or no loop runs."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # asked from outside of a loop, by repr

@@ -150,7 +150,7 @@ class Sending(AttemptCounter, Generic[T]):
     async def _wait_for_place(self) -> DeadlineError | None:
         """Wait within the deadline; when a pause is known to be longer, say so at once."""
         limiter = self._limiter
-        pause = limiter.statistics().paused_for
+        pause = limiter.paused_for  # not statistics(), which counts the crowd: each of many would count all others
         if self._loop.time() + pause < self._deadline:
             try:
                 async with asyncio.timeout_at(self._deadline):

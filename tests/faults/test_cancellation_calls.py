@@ -1,7 +1,7 @@
 """Every call, cut off at every step in each of three ways: no place, connection, task, descriptor or file is left.
 
-On kept connections: ``tests/transport/test_cancellation.py``. A call cannot tell ``wait_for`` from ``task.cancel()``, so
-that the long ones are spared it.
+On kept connections: ``tests/transport/test_cancellation.py``. A call cannot tell ``wait_for`` from ``task.cancel()``:
+the long ones are spared it.
 """
 
 import asyncio

@@ -330,7 +330,7 @@ CHANGES: list[tuple[Callable[[Path, Path], None], Mode, str]] = [
 def test_a_folder_that_changes_at_any_step(
     fault: Trial, change: Callable[[Path, Path], None], mode: Mode, ledger: str
 ) -> None:
-    """What was bought meanwhile is there, or told and fetched by the next run. Of a ledger that went too, ids remain."""
+    """What was bought meanwhile is there, or told and fetched by the next run. Of a ledger that went, ids stay."""
     before = descriptors()
 
     async def once(client: PhotaClient, folder: Path) -> list[Outcome]:
