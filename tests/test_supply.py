@@ -1,5 +1,6 @@
 """What is shipped, and what it needs: strays are found, and what is known to be vulnerable."""
 
+import importlib
 import io
 import json
 import subprocess
@@ -16,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 CHECK = ROOT / ".ci" / "wheel_contents.py"
 sys.path.insert(0, str(CHECK.parent))
 
-import audit  # noqa: E402
-import wheel_contents  # noqa: E402
+audit: Any = importlib.import_module("audit")
+wheel_contents: Any = importlib.import_module("wheel_contents")
 
 NAMES = {
     *wheel_contents.NEEDED,
