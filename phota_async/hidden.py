@@ -4,7 +4,7 @@ Error reporters print the local variables of every frame, also of other librarie
 So the key is hidden from the moment it comes in, and stays a `str` for whoever sends it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, SupportsIndex
 
 from .errors import ConfigError
@@ -58,7 +58,7 @@ def hide_all(secret: str | Sequence[str] | None) -> Any:
     return tuple(map(hide, secret)) if isinstance(secret, (tuple, list)) else hide(secret)
 
 
-def rich_repr(self: object) -> Iterator[str]:
+def rich_repr(self: object) -> Any:
     """Be the ``__rich_repr__`` of a struct that hides fields: rich looks into structs by itself, past their ``repr``.
 
     Usage: ``__rich_repr__ = rich_repr``, beside the ``__repr__`` that it shows.

@@ -4,13 +4,14 @@ import asyncio
 import gc
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.canaries import KEY, LINKS, PRIVATE, SECRET, SECRETS, SIGNATURE, WISH, Search
 from support.clients import Connect, Listen, quick
-from support.peer import Behaviour, answer, hang_up, json, raw, redirect, reset, silence, until
+from support.peer import Behaviour, Peer, answer, hang_up, json, raw, redirect, reset, silence, until
 from support.pictures import PHOTO, image_answer, link_answer
 from support.secret_calls import BODY, CALLS, EDIT, JOBS, SecretShop
 from support.steps import SteppingLoop, every_step
@@ -184,7 +185,7 @@ def test_a_call_that_is_cut_off_at_any_step(call: str, tmp_path: Path, fault: Tr
     search, found = Search(KEY), list[tuple[str, ...]]()
 
     async def flow(loop: SteppingLoop) -> None:
-        async with SecretPeers() as shop, PhotaClient(KEY.text, shop.service.url, config=quick()) as client:
+        async with opened() as shop, PhotaClient(KEY.text, shop.service.url, config=quick()) as client:
             await loop.cut(shown(client))
 
     async def shown(client: PhotaClient) -> None:
@@ -201,22 +202,15 @@ def test_a_call_that_is_cut_off_at_any_step(call: str, tmp_path: Path, fault: Tr
     assert set(found) == {()}
 
 
-class SecretPeers:
-    """The three servers without a fixture, for a loop of its own."""
-
-    async def __aenter__(self) -> SecretShop:
-        from contextlib import AsyncExitStack  # noqa: PLC0415
-
-        self._stack = AsyncExitStack()
-        from support.peer import Peer  # noqa: PLC0415
+@asynccontextmanager
+async def opened() -> AsyncIterator[SecretShop]:
+    """Open the three servers without a fixture, for a loop of its own."""
+    async with AsyncExitStack() as stack:
 
         async def listen(*script: Behaviour) -> Peer:
-            return await self._stack.enter_async_context(Peer(*script))
+            return await stack.enter_async_context(Peer(*script))
 
-        return await SecretShop.open(listen)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+        yield await SecretShop.open(listen)
 
 
 # What a program gives by mistake.

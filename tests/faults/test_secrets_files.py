@@ -191,7 +191,8 @@ def test_what_a_killed_batch_leaves(number: int, tmp_path: Path, witness: Witnes
     photo.write_bytes(samples.jpeg())
     with running_sandbox(api_key=KEY.text, time_scale=0) as sandbox:  # no job ever ends
         env = {"PHOTA_API_KEY": KEY.text, "PHOTA_BASE_URL": sandbox.base_url, "PYTHONFAULTHANDLER": "1"}
-        command = [sys.executable, "-X", "dev", "-c", textwrap.dedent(KILLED), tmp_path / "out", photo, WISH.text]
+        arguments = [str(tmp_path / "out"), str(photo), WISH.text]
+        command = [sys.executable, "-X", "dev", "-c", textwrap.dedent(KILLED), *arguments]
         with subprocess.Popen(command, env=os.environ | env, stderr=subprocess.PIPE, cwd=tmp_path) as process:
             loop = sandbox.call(lambda _: asyncio.get_running_loop())
             asyncio.run_coroutine_threadsafe(sandbox.sandbox.wait_for_requests(8), loop).result(30)

@@ -7,7 +7,6 @@ beginning, and is shown the rest: ``see`` for objects, ``see_error`` for errors,
 
 import asyncio
 import copy
-import io
 import logging
 import pickle
 import pprint
@@ -22,7 +21,6 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from rich.console import Console
 from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
@@ -215,14 +213,6 @@ def _rich(error: BaseException) -> Iterator[str]:
         trace = Traceback.extract(type(error), error, error.__traceback__, show_locals=True, locals_max_string=longest)
         for stack in trace.stacks:
             yield from (f"{name} = {node}" for frame in stack.frames for name, node in (frame.locals or {}).items())
-
-
-def rendered(error: BaseException) -> str:
-    """Return the traceback as it stands on a terminal of rich's, locals and all."""
-    file = io.StringIO()
-    shown = Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True)
-    Console(file=file, width=70).print(shown)
-    return file.getvalue()
 
 
 def _frames(task: "asyncio.Task[Any]") -> Iterator[tuple[FrameType, int]]:
