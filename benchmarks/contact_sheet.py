@@ -34,11 +34,11 @@ SLOW, FAST = 240, 1200  # pixels a turn of the wheel: somebody who looks for a p
 TURNS, PAUSE = 20, 0.016  # turns between two looks at where one is; seconds between two turns
 LOOKED_AT = 240  # turns of the slow pace: 64 screens
 NOTE_FRAMES = """() => {
-  const isNew = !window.frames;
-  window.frames = [];
+  const isNew = !window.noted;
+  window.noted = [];
   if (!isNew) return;
   let last = performance.now();
-  const note = (now) => { frames.push(now - last); last = now; requestAnimationFrame(note); };
+  const note = (now) => { noted.push(now - last); last = now; requestAnimationFrame(note); };
   requestAnimationFrame(note);
 }"""
 OPENING = """() => {
@@ -134,7 +134,7 @@ async def scroll(page: Page, turn: int, most: int | None = None) -> None:
             await page.mouse.wheel(0, turn)
             await asyncio.sleep(PAUSE)
         turns += TURNS
-    frames: list[float] = await page.evaluate("() => frames")
+    frames: list[float] = await page.evaluate("() => noted")
     cuts, seconds = quantiles(frames, n=100), sum(frames) / 1000
     print(
         f"scrolled    {now - start:,} px in {seconds:.1f} s, {len(frames)} frames: "
