@@ -30,11 +30,15 @@ FLAGS = ("--no-sandbox", "--disable-background-networking", "--disable-component
 DISTINCT = 40  # photos; the others are the same files under names of their own
 SIDE = 1600  # pixels
 ROUNDS = 3  # openings; the median is told
-TURN, PAUSE = 1200, 0.016  # pixels a turn of the wheel, seconds between two: more than a screen a frame
+SLOW, FAST = 240, 1200  # pixels a turn of the wheel: somebody who looks for a picture, and a dash to the end
+TURNS, PAUSE = 20, 0.016  # turns between two looks at where one is; seconds between two turns
+LOOKED_AT = 240  # turns of the slow pace: 64 screens
 NOTE_FRAMES = """() => {
-  window.frames = [];
+  const isNew = !window.noted;
+  window.noted = [];
+  if (!isNew) return;
   let last = performance.now();
-  const note = (now) => { frames.push(now - last); last = now; requestAnimationFrame(note); };
+  const note = (now) => { noted.push(now - last); last = now; requestAnimationFrame(note); };
   requestAnimationFrame(note);
 }"""
 OPENING = """() => {
@@ -106,8 +110,10 @@ async def make_sheet(run: RunFolder) -> Path:
     async with Ticker() as ticker:
         page = await sheet_of_run(run, names={"prof_mia": "Mia"})
     seconds, peak = time.perf_counter() - began, (peak_memory() - before) / 2**20
-    print(f"made      {seconds:.1f} s, {peak:.0f} MB at most, event loop late by {ticker.worst * 1000:.0f} ms at most")
-    print(f"file      {page.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"made        {seconds:.1f} s, {peak:.0f} MB at most, event loop late by {ticker.worst * 1000:.0f} ms at most"
+    )
+    print(f"file        {page.stat().st_size / 1e6:.1f} MB")
     return page
 
 
@@ -117,18 +123,23 @@ async def open_page(page: Page, path: Path) -> Opening:
     return Opening(*await page.evaluate(OPENING))
 
 
-async def scroll(page: Page) -> tuple[list[float], int]:
-    """Turn the wheel until the page ends; return the frames' milliseconds and the pixels passed."""
+async def scroll(page: Page, turn: int, most: int | None = None) -> None:
+    """Turn the wheel by so many pixels at a time until the page ends, or for so many turns, and tell the frames."""
     await page.evaluate(NOTE_FRAMES)
     await page.mouse.move(640, 600)
-    at = -1
-    while (now := await page.evaluate("() => scrollY")) != at:
+    start, at, turns = await page.evaluate("() => scrollY"), -1, 0
+    while (now := await page.evaluate("() => scrollY")) != at and (most is None or turns < most):
         at = now
-        for _ in range(20):
-            await page.mouse.wheel(0, TURN)
+        for _ in range(TURNS):
+            await page.mouse.wheel(0, turn)
             await asyncio.sleep(PAUSE)
-    frames: list[float] = await page.evaluate("() => frames")
-    return frames, at
+        turns += TURNS
+    frames: list[float] = await page.evaluate("() => noted")
+    cuts, seconds = quantiles(frames, n=100), sum(frames) / 1000
+    print(
+        f"scrolled    {now - start:,} px in {seconds:.1f} s, {len(frames)} frames: "
+        f"median {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, longest {max(frames):.0f} ms"
+    )
 
 
 async def measure(path: Path) -> None:
@@ -140,12 +151,8 @@ async def measure(path: Path) -> None:
             rounds.append(await open_page(page, path))
         for name, values in zip(Opening._fields, zip(*rounds, strict=True), strict=True):
             print(f"{name:<12}{median(values):.0f} ms (of {', '.join(f'{each:.0f}' for each in values)})")
-        frames, pixels = await scroll(page)
-        cuts = quantiles(frames, n=100)
-        print(
-            f"scrolled  {pixels:,} px in {sum(frames) / 1000:.1f} s, {len(frames)} frames: "
-            f"median {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, longest {max(frames):.0f} ms"
-        )
+        await scroll(page, SLOW, LOOKED_AT)
+        await scroll(page, FAST)
         await browser.close()
 
 
@@ -157,7 +164,7 @@ async def main() -> None:
         folder = Path(name)
         pairs = await asyncio.to_thread(make_photos, folder, count)
         run = await asyncio.to_thread(make_run, folder, pairs)
-        print(f"{count} photos of {SIDE} px and as many results, {os.cpu_count()} cores")
+        print(f"{count} photos of {SIDE} px and as many results, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         await measure(await make_sheet(run))
 
 
