@@ -108,11 +108,9 @@ async def test_a_signal_ends_it_and_loses_nothing(folder: RunFolder, number: sig
 @pytest.mark.parametrize("turns", [0, 1, 3, 10, 40])
 async def test_killed_while_it_writes_it_keeps_what_it_answered(folder: RunFolder, turns: int) -> None:
     """The pick that was under way may have been written or not; nothing else may be otherwise."""
-    answered: list[tuple[str, str]] = []
     async with reviewing(folder) as review, Visitor(review.url) as visitor:
         items = (await visitor.get("/state"))["items"]
-        for number in range(5):
-            answered.append(await pick(visitor, items, number))
+        answered = [await pick(visitor, items, number) for number in range(5)]
         last = asyncio.create_task(pick(visitor, items, 5))
         for _ in range(turns):
             await asyncio.sleep(0)
