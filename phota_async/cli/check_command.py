@@ -57,6 +57,8 @@ def check(*, folder: Path, sheet: Path | None, as_json: bool, quiet: bool, no_pr
     Errors would be refused or paid for in vain: too few or too many photos, unreadable files, the same file twice.
     Doubtful are small and blurred photos and those that look like a better one: look at them yourself.
 
+    Example: phota check ./mia
+
     \b
     Exit codes: 0 they can be trained with, 2 usage, 9 they cannot.
     """  # noqa: D301 - \b keeps click from joining the lines

@@ -11,8 +11,8 @@ from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.runs.paths import from_text
 
 from .run_options import PIPE, RunOptions
+from .usual import DEFAULT
 
-DEFAULT = "phota-out"
 STATE = "PHOTA_STATE_DIR"
 
 

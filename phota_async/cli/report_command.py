@@ -11,12 +11,13 @@ from phota_async.report import find_run, sheet_of_run
 
 from .settings import load_settings
 from .streams import result, say
+from .usual import usual_folder
 
 PAIR = "="  # between an id and a name
 
 
 @click.command()
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path), default=Path())
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path), default=usual_folder)
 @click.option("--run", metavar="ID", help="Which run, by its name or the beginning of it; the latest if not given.")
 @click.option(
     "-o",
@@ -34,8 +35,10 @@ def report(
 ) -> None:
     """Lay a run on one page: sources beside results, who is in them, prices, and problems first.
 
-    OUT is the folder that a run wrote to, this one if not given. The page is one file that needs no network; its
-    path is printed. A run that is not finished is shown as far as it got.
+    OUT is the folder that a run wrote to: ./phota-out or this one if not given. The page is one file that needs no
+    network; its path is printed. A run that is not finished is shown as far as it got.
+
+    Example: phota report better --open
     """
     known = _aliases() | dict(_pairs(names))
     page = asyncio.run(sheet_of_run(find_run(out, run), file, title=title, names=known))
@@ -46,8 +49,7 @@ def report(
 
 def _aliases() -> dict[str, str]:
     """Return what the settings call profiles, by their ids."""
-    people: dict[str, str] = getattr(load_settings(), "people", {})
-    return {profile_id: alias for alias, profile_id in people.items()}
+    return {profile_id: alias for alias, profile_id in load_settings().people.items()}
 
 
 def _pairs(names: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -17,9 +17,10 @@ from phota_async.runs import RunFolder, latest_run
 from phota_async.runs.paths import from_text, to_text
 
 from .exit_codes import ExitCode
-from .places import DEFAULT, shown
+from .places import shown
 from .run_options import PIPE, RunOptions, from_record, invocation_of
 from .running import run
+from .usual import DEFAULT
 
 OVERRIDES = ("max_spend", "price", "account")
 SWITCHES = ("yes", "resend_unknown")
@@ -45,6 +46,8 @@ def _changed(options: RunOptions, values: Mapping[str, Any]) -> RunOptions:
     """Return the options with what is said now."""
     changes = {name: values[name] for name in OVERRIDES if values[name] is not None}
     changes |= {name: True for name in SWITCHES if values[name]}
+    if values["max_spend"] is not None:
+        changes["is_cap_agreed"] = True
     return replace(options, **changes)
 
 

@@ -6,15 +6,17 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import click
 import msgspec
 
 from ..batch import Budget
+from ..batch.options import Metadata
 from ..errors import ConfigError, InputError
 from ..pricing import PUBLISHED, Price, PriceTable
 from ..review import Asking, Chosen, ReviewServer, chosen
@@ -22,19 +24,20 @@ from ..review.exporting import Rule
 from ..review.session import NO_ASKING
 from ..runs import RunFolder, latest_run, list_runs
 from .exit_codes import ExitCode
-from .settings import connect, load_settings
+from .settings import Settings, connect, load_settings
 from .streams import result, say
+from .usual import usual_folder
 
 SIGNALLED = 128  # and the signal's number: what shells say of a program that one ended
 UNPRICED = ("edit", "generate")
-CARRIED = {"metadata": str, "gps": bool, "mark": bool, "prepare": bool}
-"""What a run notes of how it treats its files; it goes for what is asked for on the page too."""
 
 encode = msgspec.json.Encoder().encode
 
 
 @click.command()
-@click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path(), required=False)
+@click.argument(
+    "out", type=click.Path(exists=True, file_okay=False, path_type=Path), default=usual_folder, required=False
+)
 @click.option("--run", metavar="ID", help="Which run; the latest if not given.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one if not given.")
 @click.option("--no-open", is_flag=True, help="Open no browser: the address is printed.")
@@ -71,14 +74,15 @@ def review(
 ) -> None:
     """Pick the best of each photo's variations, on a page that opens on this machine only.
 
-    OUT is the folder that phota wrote to. Every pick is on the disk at once: end with Done on the page, or with Ctrl-C,
-    and go on whenever you like. Standard output gets the paths of what was picked.
+    OUT is the folder that phota wrote to: ./phota-out or this one if not given. Every pick is on the disk at once: end
+    with Done on the page, or with Ctrl-C, and go on whenever you like. Standard output gets the paths of what was
+    picked.
 
     \b
-    phota review results                           pick
-    phota review results --export picks            copy what was picked, without a page
-    phota review results --export picks --page     pick, then copy
-    phota review results --max-spend 5             pick, and ask for further variations
+    Example: phota review results                  pick
+             phota review results --export picks   copy what was picked, without a page
+             phota review results --export picks --page
+             phota review results --max-spend 5    pick, and ask for further variations
     """  # noqa: D301 - \b keeps click from joining the lines
     folder = find_run(out, run)
     wants_page = page if page is not None else export is None and not as_json
@@ -116,9 +120,12 @@ async def _serve(
     account: str | None,
 ) -> int:
     """Serve the page until the person is done, and return the exit code."""
+    settings = load_settings(account)
+    names = {profile_id: alias for alias, profile_id in settings.people.items()}
     async with AsyncExitStack() as stack:
-        asking, reason = await _asking(stack, folder, max_spend=max_spend, price=price, account=account)
-        server = await stack.enter_async_context(ReviewServer(folder, port=port, asking=asking, reason=reason))
+        asking, reason = await _asking(stack, folder, settings, max_spend=max_spend, price=price)
+        server = ReviewServer(folder, port=port, asking=asking, reason=reason, names=names)
+        await stack.enter_async_context(server)
         code = await _wait(server, partial(_announce, server, folder, no_open=no_open))
         _say_end(server)
     return code
@@ -132,11 +139,10 @@ async def _announce(server: ReviewServer, folder: RunFolder, *, no_open: bool) -
 
 
 async def _asking(
-    stack: AsyncExitStack, folder: RunFolder, *, max_spend: str | None, price: str | None, account: str | None
+    stack: AsyncExitStack, folder: RunFolder, settings: Settings, *, max_spend: str | None, price: str | None
 ) -> tuple[Asking | None, str]:
     """Return who buys further variations, or ``None`` and why nobody does."""
-    settings = load_settings(account)
-    cap = max_spend or settings.max_spend
+    cap = settings.cap(None if max_spend is None else Decimal(max_spend))
     if cap is None:
         return None, NO_ASKING
     budget = Budget(cap, prices=_prices(price))
@@ -157,8 +163,10 @@ def _prices(price: str | None) -> PriceTable:
 
 def batch_options(folder: RunFolder) -> dict[str, Any]:
     """Return how the run treated its files, so that further ones are no different."""
-    noted = folder.record().settings
-    return {name: noted[name] for name, kind in CARRIED.items() if isinstance(noted.get(name), kind)}
+    noted = folder.record().settings.get("run")
+    run = noted if isinstance(noted, dict) else {}
+    carried = {"gps": not run["no_gps"]} if isinstance(run.get("no_gps"), bool) else {}
+    return carried | ({"metadata": run["metadata"]} if run.get("metadata") in get_args(Metadata) else {})
 
 
 async def _wait(server: ReviewServer, begin: Callable[[], Awaitable[None]]) -> int:

@@ -50,7 +50,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None = None
     max_spend: str | None = None
     price: str | None = None
+    # Consent: of whoever runs it now, never of a folder's record
     yes: bool = False
+    is_cap_agreed: bool = False
+    """Whether the cap was set by whoever runs it, and not by a file that came with a folder."""
     account: str | None = None
     allow_missing: bool = False
     """Whether photos may be gone, since there may be jobs of them."""
@@ -73,6 +76,11 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     def cap(self) -> Decimal | None:
         """US dollars that may be spent."""
         return None if self.max_spend is None else Decimal(self.max_spend)
+
+    @property
+    def agreed(self) -> Decimal | None:
+        """The cap, where whoever runs it has set it, and so agreed to spend it."""
+        return self.cap if self.is_cap_agreed else None
 
     @property
     def is_from_pipe(self) -> bool:
@@ -105,7 +113,7 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
     """
     _check_flags(operation, values)
     settings = load_settings(values.get("account"))
-    out = values["out"]
+    out, cap = values["out"], settings.cap(_dollars(values["max_spend"]))
     same = {name: values[name] for name in _SAME if name in values}
     return RunOptions(
         operation=operation,
@@ -113,7 +121,8 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
         manifest=None if values["from"] is None else to_text(values["from"]),
         plan=_plan(operation, values),
         concurrency=values["concurrency"] or settings.concurrency,
-        max_spend=values["max_spend"] or settings.max_spend,
+        max_spend=None if cap is None else str(cap),
+        is_cap_agreed=settings.agreed(_dollars(values["max_spend"])) is not None,
         out=out if out is None or out == PIPE else to_text(out),
         **same,
     )
@@ -126,7 +135,7 @@ def from_record(record: RunRecord) -> RunOptions:
         InputError: They are not there: another program made the run, or a newer one.
     """
     try:
-        return msgspec.convert(record.settings["run"], RunOptions)
+        return msgspec.convert({**record.settings["run"], **_NO_CONSENT}, RunOptions)
     except (KeyError, msgspec.ValidationError):
         raise InputError(f"run {record.run}: expected one of this command, got another program's").with_context(
             hint="run the command that began it again"
@@ -136,9 +145,10 @@ def from_record(record: RunRecord) -> RunOptions:
 def to_settings(options: RunOptions) -> dict[str, Any]:
     """Return what a run's record keeps of its options."""
     settings: dict[str, Any] = msgspec.to_builtins(options)
-    return {"run": settings}
+    return {"run": settings | _NO_CONSENT}
 
 
+_NO_CONSENT = {"yes": False, "is_cap_agreed": False}
 _SAME = (
     *("recursive", "include", "exclude", "tag", "name", "exists", "take", "metadata", "no_gps", "mode"),
     *("one_request", "retry_missed", "require_identity", "resend_unknown", "price", "yes", "account"),
@@ -161,6 +171,10 @@ def _check_flags(operation: str, values: Mapping[str, Any]) -> None:
         raise click.UsageError("remix needs --reference PHOTO: the photo whose look is taken")
     if values["out"] == PIPE and (values["json"] or values["variations"] > 1):
         raise click.UsageError("-o - writes one picture to standard output: it goes with neither --json nor -k")
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _source(source: str) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from .common import account_option, complete_people
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 PLACES = """\b
@@ -44,7 +46,14 @@ SIZES = (
     click.option("--quality", metavar="WORD", help="auto, low, medium or high, with gpt-image-2."),
 )
 PEOPLE = (
-    click.option("-P", "--person", multiple=True, metavar="ID|ALIAS", help="Who is in the photos; may be repeated."),
+    click.option(
+        "-P",
+        "--person",
+        multiple=True,
+        metavar="ID|ALIAS",
+        shell_complete=complete_people,
+        help="Who is in the photos; may be repeated.",
+    ),
     click.option("--tag", metavar="TAG", help="Allow only the profiles of this end user."),
 )
 PICTURES = (
@@ -91,7 +100,7 @@ RUN = (
     ),
 )
 SHOWN = (
-    click.option("--account", metavar="NAME", help="Whose key is used; see phota doctor."),
+    account_option,
     click.option("--json", is_flag=True, help="Write JSON Lines instead of paths."),
     click.option("--jsonl", metavar="FILE", type=click.Path(), help="Add the same lines to a file."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong."),
@@ -124,8 +133,8 @@ def edit(ctx: click.Context, /, **values: Any) -> None:
     """Change photos as a prompt says, keeping the people themselves.
 
     \b
-    phota edit beach.jpg -p "at sunset, [[mia]] smiling"
-    phota edit --from wishes.csv -o results
+    Example: phota edit beach.jpg -p "at sunset, [[mia]] smiling"
+             phota edit --from wishes.csv -o results
     """  # noqa: D301 - \b keeps click from joining the lines
     _run(ctx, "edit", values)
 
@@ -137,9 +146,9 @@ def enhance(ctx: click.Context, /, **values: Any) -> None:
     """Improve photos: sharper, cleaner, 2K.
 
     \b
-    phota enhance holiday -o better          a folder
-    phota enhance in.jpg -o - > out.jpg      a pipe
-    phota enhance holiday -r -n              what would it cost?
+    Example: phota enhance holiday -o better          a folder
+             phota enhance in.jpg -o - > out.jpg      a pipe
+             phota enhance holiday -r -n              what would it cost?
     """  # noqa: D301
     _run(ctx, "enhance", values)
 
@@ -151,7 +160,7 @@ def generate(ctx: click.Context, /, **values: Any) -> None:
     """Make pictures from a prompt alone.
 
     \b
-    phota generate -p "[[mia]] on a sailing boat" -k 4
+    Example: phota generate -p "[[mia]] on a sailing boat" -k 4
     """  # noqa: D301
     _run(ctx, "generate", values)
 
@@ -170,7 +179,7 @@ def remix(ctx: click.Context, /, **values: Any) -> None:
     """Render photos in the look of another one.
 
     \b
-    phota remix holiday --reference polaroid.jpg -o polaroids
+    Example: phota remix holiday --reference polaroid.jpg -o polaroids
     """  # noqa: D301
     _run(ctx, "remix", values)
 

@@ -64,7 +64,7 @@ class Session:
         """Get a yes where so much could be spent that one is needed: for what is new, not for what is known."""
         options = self._options
         most = None if survey.most is None else survey.most * options.takes
-        agreed: dict[str, Any] = {"yes": options.yes, "max_spend": options.cap}
+        agreed: dict[str, Any] = {"yes": options.yes, "max_spend": options.agreed}
         if not needs_asking(most, **agreed):
             return
         say(f"looking at {in_words(survey.count, 'request')} ...")

@@ -25,6 +25,7 @@ from ..training import (
 )
 from ..training.journal import UploadRecord
 from .check_command import display_options, selection_options
+from .common import account_option
 from .exit_codes import ExitCode
 from .interrupts import Interrupted, interruptible
 from .photo_check import Selection, need_sheet, run_check, show_findings, summary, write_sheet
@@ -85,7 +86,7 @@ def deciding_options(command: Any) -> Any:
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=WAIT, show_default=True, help="Seconds to wait.")
 @click.option("--interval", type=click.FloatRange(min=0.01), metavar="SECONDS", help="Between two looks.")
 @click.option("--link-check/--no-link-check", default=True, help="Whether to fetch the first link back.")
-@click.option("--account", metavar="NAME", help="Whose key is used.")
+@account_option
 @display_options
 @click.pass_context
 def train(
@@ -103,6 +104,8 @@ def train(
 
     They are checked, stripped of all metadata, uploaded under random names, and deleted there when the training has
     ended. The training goes on when this command is stopped: --resume finishes it.
+
+    Example: phota train ./mia --tag u_17 --via "s3://bucket/tmp?region=eu-central-1"
 
     \b
     Exit codes: 0 READY, 2 usage, 3 authentication, 4 balance, 7 above --max-spend,
@@ -133,8 +136,10 @@ def _train(options: TrainOptions, account: str | None, display: Display, *, quie
     """Check, ask, and train; returns the exit code."""
     if options.sheet is not None:
         need_sheet()
-    uploader = open_uploader(options.via) if options.via != Via() or not options.dry_run else None
-    client = None if options.dry_run else _client(account)  # a missing key is told before any work
+    settings = load_settings(account)
+    via = options.via if options.via != Via() else Via(address=settings.upload or "")
+    uploader = open_uploader(via) if via != Via() or not options.dry_run else None
+    client = None if options.dry_run else connect(settings)  # a missing key is told before any work
     earlier = asyncio.run(left_over(journal_folder()))
     if earlier and not quiet:
         say(f"{len(earlier)} earlier trainings left uploads behind: {RESUME}")
@@ -145,7 +150,7 @@ def _train(options: TrainOptions, account: str | None, display: Display, *, quie
             say(f"would train a {check.tier} profile from {len(check.paths)} photos for ${options.price}")
             reporter.planned()
             return ExitCode.DONE
-        agree(len(check.paths), options)
+        agree(len(check.paths), options, settings)
         reporter.done(_interruptible(lambda: _run(client, check, uploader, options, display)))
     except Interrupted as stopped:
         left = _left_since(earlier)

@@ -13,6 +13,7 @@ from ..profiles import WAIT
 from ..training import PhotoCheck, Via, refuse_errors
 from .asking import confirm_spending
 from .photo_check import Selection
+from .settings import Settings
 from .streams import can_ask
 
 ALL, CLEAR = "all", "clear"
@@ -85,16 +86,17 @@ def decide(check: PhotoCheck, options: TrainOptions) -> PhotoCheck:
     return check
 
 
-def agree(count: int, options: TrainOptions) -> None:
+def agree(count: int, options: TrainOptions, settings: Settings) -> None:
     """Get a yes for the price.
 
     Raises:
-        BudgetExceededError: It is above ``--max-spend``.
+        BudgetExceededError: It is above ``--max-spend``, or the limit of a settings file.
         click.UsageError: Nobody can be asked.
         click.Abort: The answer is no.
     """
     price, tier = options.price, options.selection.tier
-    if options.max_spend is not None and price > options.max_spend:
-        raise BudgetExceededError(f"a {tier} training costs ${price}, and --max-spend is ${options.max_spend}")
+    cap = settings.cap(options.max_spend)
+    if cap is not None and price > cap:
+        raise BudgetExceededError(f"a {tier} training costs ${price}, and the limit is ${cap}: --max-spend")
     what = f"one {tier} training with {count} photos"
-    confirm_spending(price, price, what=what, yes=options.yes, max_spend=options.max_spend)
+    confirm_spending(price, price, what=what, yes=options.yes, max_spend=settings.agreed(options.max_spend))
