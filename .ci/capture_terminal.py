@@ -1,6 +1,6 @@
 """Draw what a terminal shows: run a command on a real one, and write its last screen as SVG.
 
-    uv run --with pyte python .ci/capture_terminal.py out.svg --rows 24 --until "time left" -- phota enhance ...
+    uv run --with pyte python .ci/capture_terminal.py --rows 24 --until "time left" out.svg -- phota enhance ...
 
 Without ``--until`` the screen is that of the command's end; with it, the first one on which the text stands, and then
 the command is interrupted as by Ctrl-C. ``--answer TEXT`` types a line as soon as the command asks.

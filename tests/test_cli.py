@@ -96,6 +96,7 @@ def test_the_module_is_the_command() -> None:
         (["PIL"], ["demo"], 'phota demo needs Pillow: pip install "phota-async[images]"'),
         (["PIL", "jinja2"], ["demo"], 'needs Pillow and Jinja2: pip install "phota-async[images,report]"'),
         (["PIL"], ["review"], 'phota review needs Pillow: pip install "phota-async[images]"'),
+        (["jinja2"], ["report"], 'phota report needs Jinja2: pip install "phota-async[report]"'),
         (["PIL"], ["sandbox"], 'phota sandbox needs Pillow: pip install "phota-async[images]"'),
     ],
 )

@@ -47,17 +47,17 @@ COMMANDS = {
     "completion": LazyCommand("completion_command:completion", "Print what makes the Tab key know phota."),
     "train": LazyCommand(
         "train_command:train",
-        "A profile from a folder of photos: check, upload, train, clean up.",
+        "Make a profile of somebody from a folder of photos.",
         ("rich", "PIL", "platformdirs"),
     ),
     "check": LazyCommand(
         "check_command:check",
-        "Look at a folder's photos before a training is paid for: free, offline.",
+        "See whether a folder is fit for a training: free, offline.",
         ("rich", "PIL"),
     ),
     "review": LazyCommand(
         "review_command:review",
-        "Pick the best of each photo's variations, on a page of this machine.",
+        "Pick the best of each photo's variations, in a browser.",
         ("PIL",),
     ),
     "report": LazyCommand(

@@ -21,8 +21,12 @@ def write(data: bytes) -> bool:
     stream = sys.stdout
     try:
         stream.flush()
-        stream.buffer.write(data)
-        stream.buffer.flush()
+        bare = getattr(stream, "buffer", None)
+        if bare is None:  # what stands in for the terminal while something moves on it
+            stream.write(data.decode(errors="surrogateescape"))
+        else:
+            bare.write(data)
+            bare.flush()
     except OSError:
         _lead_nowhere(stream)
         return False

@@ -16,8 +16,8 @@ from .shrinking import Thumbnail, human_size, is_heic, size_of, thumbnail
 
 T = TypeVar("T")
 THREADS = min(4, os.cpu_count() or 1)
-SIDES = ((48, 640), (120, 480), (600, 320))  # up to 48 pictures: 640 pixels; so a page stays below some 10 MB
-SMALLEST_SIDE = 200
+SIDES = ((48, 640), (120, 480), (600, 320), (6000, 200))  # up to 48 pictures: 640 pixels; 4,000 make 37 MB
+SMALLEST_SIDE = 120
 
 
 def side_for(count: int) -> int:

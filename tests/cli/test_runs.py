@@ -42,7 +42,7 @@ def test_a_folder_is_enhanced_once(phota: Phota) -> None:
 
 
 def test_edit_with_people_and_a_prompt_from_a_file(phota: Phota) -> None:
-    profile = phota.sandbox.add_profile("mia")
+    profile = phota.sandbox.add_profile("prof_mia1")
     phota.photos("a.jpg")
     (phota.folder / "wish.txt").write_text("to the sea\n")
     flags = ["-p", "@wish.txt", "-P", profile, "-k", "2", "--resolution", "2K", "--aspect", "1:1", "-m", "flux-2", "-y"]
@@ -53,7 +53,7 @@ def test_edit_with_people_and_a_prompt_from_a_file(phota: Phota) -> None:
     assert "spent a price that is not known for 1" in done.err
     [first, second] = [seen.body for seen in phota.sandbox.requests if seen.mark == "POST /edit"]
     assert first["prompt"] == second["prompt"] == "to the sea"
-    assert (first["profile_ids"], first["num_output_images"]) == (["mia"], 1)
+    assert (first["profile_ids"], first["num_output_images"]) == (["prof_mia1"], 1)
     assert (first["resolution"], first["aspect_ratio"], first["base_model"]) == ("2K", "1:1", "flux-2")
 
 

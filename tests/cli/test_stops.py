@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Phota, read_until
+from support.programs import PHOTA, OnTerminal
 
 from phota_async.runs import latest_run
 from phota_async.sandbox.thread import SandboxThread
@@ -171,6 +172,34 @@ def test_a_person_is_asked_above_a_dollar(phota: Phota, answer: bytes, code: int
     assert ended == code, said
     assert "9 to do: $1.08" in said
     assert phota.sandbox.posts() == bought
+
+
+def test_results_stand_above_what_moves_on_the_same_terminal(phota: Phota) -> None:
+    phota.photos("in/a.jpg", "in/b.jpg")
+    told = {name: value for name, value in phota.env.items() if name.startswith(("PHOTA_", "XDG_", "HOME"))}
+    with OnTerminal([*PHOTA, "enhance", "in", "-o", "out"], env=told, cwd=phota.folder) as shown:
+        pass
+    assert shown.code == 0, shown.screen
+    assert "Traceback" not in shown.screen
+    assert "out/a.enhance-1.jpg\r\n" in shown.screen
+    assert "2 done; $0.24 spent" in shown.screen
+
+
+def test_consent_is_not_read_from_a_folder(still: Phota) -> None:
+    """Whoever was handed a folder with a run in it is asked before anything of it is bought."""
+    still.photos(*(f"in/{number}.jpg" for number in range(10)))
+    with still.started("enhance", "in", "-o", "out", "--yes", "-c", "1") as process:
+        still.wait_for(JOB)
+        process.kill()
+        process.wait()
+    run = latest_run(still.folder / "out")
+    text = (run.path / "run.json").read_text()
+    (run.path / "run.json").write_text(text.replace('"yes": false', '"yes": true'))
+    before = still.sandbox.posts()
+    refused = still.run("resume", "out")
+    assert refused.code == 2
+    assert "no terminal to ask on: add --max-spend USD or --yes" in refused.err
+    assert still.sandbox.posts() == before
 
 
 def test_nobody_is_asked_where_there_is_no_terminal(phota: Phota) -> None:

@@ -140,11 +140,11 @@ def test_a_name_that_is_no_text_and_a_link_are_kept(tmp_path: Path) -> None:
 
 
 async def test_the_page_lies_beside_the_runs_for_its_owner_only(tmp_path: Path) -> None:
-    run = run_of(tmp_path / "out", item())
+    run = run_of(tmp_path / "Out", item())
     page = await sheet_of_run(run)
-    assert page == tmp_path / f"out/.phota/report-{run.run}.html"
+    assert page == tmp_path / f"Out/.phota/report-{run.run}.html"
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
-    assert "Edit in out" in page.read_text()
+    assert "Edit in Out" in page.read_text()
     assert await sheet_of_run(run) == page  # an earlier page of ours is replaced
 
 
