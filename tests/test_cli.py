@@ -36,7 +36,7 @@ def test_help_lists_the_commands_and_the_exit_codes() -> None:
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0
     assert all(name in result.output for name in COMMANDS)
-    assert "130 Ctrl-C, 143 terminated" in result.output
+    assert "130 stopped by Ctrl-C, 143 terminated" in result.output
 
 
 def test_without_arguments_it_shows_its_help_as_a_usage_error() -> None:

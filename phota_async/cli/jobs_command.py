@@ -17,7 +17,7 @@ from ..models import Job, JobStatus
 from .common import account_option, end, interval_option, json_option, quiet_options, table, timeout_option
 from .following import States, choose_states
 from .settings import Settings, connect, load_settings
-from .streams import result
+from .streams import offer, result
 
 SCHEMA = "phota.job/1"
 COLUMNS = ("job", "status", "pictures", "error")
@@ -111,7 +111,7 @@ async def _wait_all(
         try:
             found = await client.jobs.wait(job_id, timeout=timeout, interval=interval, save_to=out / _name(job_id))
             for image in found.images:
-                result(str(image.path))
+                offer(str(image.path))
         except PhotaError as error:
             errors.append(error)
 

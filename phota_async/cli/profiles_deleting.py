@@ -14,7 +14,7 @@ from .exit_codes import ExitCode
 from .people import resolve_people
 from .plain_text import clean
 from .settings import Settings, connect, load_settings
-from .streams import result
+from .streams import offer, result
 
 RECEIPT_SCHEMA = "phota.erase-receipt/1"
 MOST_NAMED = 5  # profiles that a question names
@@ -67,7 +67,7 @@ async def _delete_all(settings: Settings, ids: Sequence[str]) -> list[PhotaError
         for profile_id in ids:
             try:
                 await client.profiles.delete(profile_id)
-                result(profile_id)
+                offer(profile_id)
             except PhotaError as error:
                 errors.append(error)
     return errors

@@ -24,6 +24,7 @@ from ..review.exporting import Rule
 from ..review.session import NO_ASKING
 from ..runs import RunFolder, latest_run, list_runs
 from .exit_codes import ExitCode
+from .run_verbs import usd
 from .settings import Settings, connect, load_settings
 from .streams import result, say
 from .usual import usual_folder
@@ -41,8 +42,10 @@ encode = msgspec.json.Encoder().encode
 @click.option("--run", metavar="ID", help="Which run; the latest if not given.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one if not given.")
 @click.option("--no-open", is_flag=True, help="Open no browser: the address is printed.")
-@click.option("--max-spend", metavar="USD", help="What asking again may cost, all reviews of the run together.")
-@click.option("--price", metavar="USD", help="What a picture costs, where no price is published.")
+@click.option(
+    "--max-spend", type=usd, metavar="USD", help="What asking again may cost, all reviews of the run together."
+)
+@click.option("--price", type=usd, metavar="USD", help="What a picture costs, where no price is published.")
 @click.option(
     "--export",
     type=click.Path(file_okay=False, path_type=Path),

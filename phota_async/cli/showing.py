@@ -15,7 +15,7 @@ from phota_async.runs.records import encode
 
 from .places import shown
 from .run_options import Invocation
-from .streams import result, say, write
+from .streams import offer, say, write
 
 FOUND = frozenset({"done", "skipped"})
 
@@ -63,7 +63,7 @@ class Results:
                 append_line(self._file, line)
 
     def _tell(self, line: str) -> None:
-        if not result(line) and self._is_read:
+        if not offer(line) and self._is_read:
             self._is_read = False
             say("nobody reads standard output any more; the run goes on")
 

@@ -11,8 +11,18 @@ from typing import TextIO
 import click
 
 
-def result(line: str) -> bool:
-    """Write a line that programs read: a path, an id, a JSON object. Says whether somebody takes it."""
+def result(line: str) -> None:
+    """Write a line that programs read: a path, an id, a JSON object.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more, and nothing is under way that has to be finished all the same.
+    """
+    if not offer(line):
+        raise BrokenPipeError
+
+
+def offer(line: str) -> bool:
+    """Write a line as `result` does, in the middle of what goes on in any case; says whether somebody takes it."""
     return write(line.encode(errors="surrogateescape") + b"\n")  # a name that is not UTF-8 leaves as it is
 
 

@@ -10,7 +10,7 @@ from ..training import Finished, PhotoCheck, Training
 from ..training.journal import UploadRecord
 from .exit_codes import ExitCode, code_for
 from .photo_check import finding_json
-from .streams import result, say
+from .streams import offer, say
 from .train_options import TrainOptions
 
 SCHEMA = "phota.train/1"
@@ -38,7 +38,7 @@ class Reporter:
     def done(self, training: Training) -> None:
         """Write a profile that is READY."""
         if not self._options.as_json:
-            result(training.profile.profile_id)
+            offer(training.profile.profile_id)
         self._write(
             str(training.profile.status),
             profile_id=training.profile.profile_id,
@@ -71,7 +71,7 @@ class Reporter:
             "photos": len(self.check.paths) if self.check else None,
             "findings": [finding_json(each, self._options.selection) for each in self._findings()],
         }
-        result(_encode(about | fields).decode())
+        offer(_encode(about | fields).decode())
 
     def _findings(self) -> Sequence[Any]:
         return self.check.findings if self.check else ()
@@ -101,9 +101,9 @@ def say_what_stays(left: Sequence[UploadRecord]) -> None:
 def write_finished(each: Finished, *, as_json: bool) -> ExitCode:
     """Write what became of one earlier training, and return its exit code."""
     if as_json:
-        result(_encode(_finished_json(each)).decode())
+        offer(_encode(_finished_json(each)).decode())
     elif each.status == "READY":
-        result(each.profile_id)
+        offer(each.profile_id)
     say(_finished_line(each))
     if each.error is not None:
         return code_for(each.error)

@@ -215,5 +215,7 @@ def test_whoever_stops_reading_stops_nothing(monkeypatch: pytest.MonkeyPatch, tm
 
     monkeypatch.setattr("sys.stdout", Broken())
     monkeypatch.setattr("sys.stderr", Broken())
-    assert not streams.result("a path")
+    assert not streams.offer("a path")
+    with pytest.raises(BrokenPipeError):
+        streams.result("a path")
     streams.say("and nobody hears of it")

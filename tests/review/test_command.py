@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from support.folders import tree
 from support.reviews import Visitor, make_run
 
@@ -26,6 +27,8 @@ from phota_async.sandbox import Sandbox
 
 PHOTA = (sys.executable, "-m", "phota_async", "review")
 SECONDS = 30.0
+
+CAMERA_MAKE = 0x010F  # EXIF's tag
 
 
 @pytest.fixture
@@ -96,6 +99,7 @@ async def test_a_signal_ends_it_and_loses_nothing(folder: RunFolder, number: sig
     async with reviewing(folder) as review, Visitor(review.url) as visitor:
         await visitor.post("/reject", item=1)
         waiting = asyncio.create_task(visitor.ask("GET", "/changes?after=99"))
+        await visitor.sent["/changes?after=99"].wait()
         await visitor.get("/state")
         review.process.send_signal(number)
         code, out, err = await review.end()
@@ -199,8 +203,8 @@ def test_an_export_that_fails_says_so_in_its_code(folder: RunFolder, tmp_path: P
     [
         (["--run", "nothing"], "expected a run of"),
         (["--run", "../.."], "expected a run of"),
-        (["--max-spend", "much"], "usd: expected an amount, got 'much'"),
-        (["--max-spend", "1", "--price", "-1"], "usd: expected 0 or more"),
+        (["--max-spend", "much"], "expected US dollars such as 20 or 0.15, got 'much'"),
+        (["--max-spend", "1", "--price", "-1"], "expected US dollars such as 20 or 0.15, got '-1'"),
         (["--port", "70000"], "--port"),
         (["--exists", "replace", "--export", "x"], "--exists"),
     ],
@@ -269,10 +273,14 @@ async def test_asking_again_needs_a_cap_and_a_key(folder: RunFolder) -> None:
         assert "PHOTA_API_KEY" in answer["error"]
 
 
-async def test_asking_again_buys_on_the_sandbox_with_the_runs_settings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metadata", ["none", "copy"])
+async def test_asking_again_buys_on_the_sandbox_with_the_runs_settings(tmp_path: Path, metadata: str) -> None:
     folder = make_run(tmp_path, items=1)
+    exif = Image.Exif()
+    exif[CAMERA_MAKE] = "CAMERA-OF-MINE"
+    Image.new("RGB", (60, 40)).save(tmp_path / "photos" / "1.jpg", exif=exif)
     record = msgspec.json.decode((folder.path / "run.json").read_bytes())
-    record["settings"] = {"metadata": "none", "mark": False, "gps": "a word", "max_spend": "20"}
+    record["settings"] = {"run": {"metadata": metadata, "no_gps": "a word", "max_spend": "20"}}
     (folder.path / "run.json").write_bytes(msgspec.json.encode(record))
     async with Sandbox(time_scale=1000, picture_scale=1 / 16) as sandbox:
         environment = {"PHOTA_API_KEY": sandbox.api_key, "PHOTA_BASE_URL": sandbox.base_url}
@@ -289,4 +297,6 @@ async def test_asking_again_buys_on_the_sandbox_with_the_runs_settings(tmp_path:
             code, _, err = await review.end()
     assert code == 0
     assert sandbox.api_key not in err
-    assert b"DigitalSourceType" not in (folder.output / "set/1.again-1.enhance-1.jpg").read_bytes()
+    made = (folder.output / "set/1.again-1.enhance-1.jpg").read_bytes()
+    assert b"DigitalSourceType" in made
+    assert (b"CAMERA-OF-MINE" in made) is (metadata == "copy")

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -84,13 +85,20 @@ class Visitor:
         self.url = server if isinstance(server, str) else server.url
         self.address, _, self.token = self.url.partition("/#")
         self._session: aiohttp.ClientSession
+        self.sent: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """Paths with queries that were asked for."""
 
     async def __aenter__(self) -> Self:
-        self._session = await aiohttp.ClientSession().__aenter__()
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._note)
+        self._session = await aiohttp.ClientSession(trace_configs=[trace]).__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._session.close()
+
+    async def _note(self, _: object, __: object, sent: aiohttp.TraceRequestHeadersSentParams) -> None:
+        self.sent[sent.url.raw_path_qs].set()
 
     @property
     def headers(self) -> dict[str, str]:

@@ -135,10 +135,10 @@ def test_json_is_one_object(desk: Desk, mia: Path, bucket: Bucket) -> None:
 def test_without_a_terminal_money_needs_a_flag(desk: Desk, mia: Path, bucket: Bucket) -> None:
     refused = desk.train(mia, "--tier", "fast", "--via", bucket.address())
     assert refused.returncode == 2
-    assert "there is no terminal to ask on: add --max-spend USD or --yes" in refused.stderr
+    assert "no terminal to ask on: add --max-spend USD or --yes" in refused.stderr
     above = desk.invoke(mia, "--tier", "fast", "--via", bucket.address(), "--max-spend", "1.48")
     assert above.exit_code == 7
-    assert "a fast training costs $1.49, and --max-spend is $1.48" in above.stderr
+    assert "a fast training costs $1.49, and the limit is $1.48: --max-spend" in above.stderr
     assert (refused.stdout, above.stdout, bucket.objects) == ("", "", {})
     assert desk.trainings == 0
 
@@ -397,7 +397,7 @@ def ask(desk: Desk, mia: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) 
 def test_a_yes_pays(ask: Callable[..., Result], desk: Desk) -> None:
     done = ask("y\n")
     assert done.exit_code == 0, done.stderr
-    assert "one fast training with 6 photos: $1.49" in done.stderr
+    assert "one fast training with 6 photos for $1.49" in done.stderr
     assert done.stdout.strip() in desk.sandbox.profiles
 
 
@@ -438,7 +438,7 @@ def test_check_says_what_it_finds(desk: Desk, mia: Path, tmp_path: Path) -> None
     page = sheet.read_text()
     assert "expected sides of 1024 pixels or more" in page
     assert "got 00.jpg once more" in page
-    assert page.count("data:image/jpeg") == 3  # the copy beside its original, and the small one
+    assert page.count('"data:image/jpeg;base64,') == 3  # the copy beside its original, and the small one
     assert desk.sandbox.requests == []
 
 
