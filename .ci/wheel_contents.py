@@ -20,8 +20,9 @@ ENDINGS = {
     "tests": CODE | {".heic", ".json", ".csv"},
     "examples": {".py", ".png", ".svg"},
     "benchmarks": {".py"},
+    ".ci": {".py"},
 }
-ALONE = {"README.md", "LICENSE", "pyproject.toml", ".gitignore", ".ci/run", ".ci/lowest", ".ci/audit.py", ".ci/capture_terminal.py", ".ci/wheel_contents.py"}  # of a source distribution
+ALONE = {"README.md", "LICENSE", "pyproject.toml", ".gitignore", ".ci/run", ".ci/lowest"}  # of a source distribution
 ANY_NAME = "tests/fuzz/found/*"  # inputs that were found; they end as they like
 MADE = {"PKG-INFO"}  # by the build
 DIST_INFO = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
