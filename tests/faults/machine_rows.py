@@ -260,7 +260,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...]], ...] = (
     ),
     (
         "machine.crowd",
-        "100,000 tasks call, wait for a place, or wait for jobs at once",
+        "100,000 tasks call or wait for a place, or 20,000 wait for jobs, at once",
         "in turn, within linear time and some kilobytes each; cut off, they leave nothing",
         (
             f"{CROWD}::test_a_crowd_gets_its_turns_in_order_paid_calls_first_and_free_ones_all_the_same",
@@ -281,7 +281,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...]], ...] = (
         (56,),
     ),
     (
-        "cancellation.calls",
+        "machine.cancelled-calls",
         "any call is cut off at any step: task.cancel(), a scope of anyio, wait_for",
         "no place, connection, task, descriptor, poll or part is left, and the client serves on",
         (
@@ -292,7 +292,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...]], ...] = (
         (48,),
     ),
     (
-        "cancellation.ledger",
+        "machine.cancelled-ledger",
         "a batch with a ledger is cut off at any step, while it opens and ends too",
         "the next run goes on to exactly once; a held call that was cut off is done or unknown",
         (
@@ -303,7 +303,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...]], ...] = (
         (48,),
     ),
     (
-        "cancellation.money",
+        "machine.cancelled-money",
         "a paid call without a ledger is cut off at any step",
         "sold once at most; a budget counts it, hooks hear of it, an id of one's own finds it again",
         (
@@ -315,7 +315,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...]], ...] = (
         (48,),
     ),
     (
-        "cancellation.limiter",
+        "machine.cancelled-limiter",
         "who waits for a place is cut off in the moment in which it is handed over",
         "the place goes to the next",
         (
@@ -326,7 +326,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...]], ...] = (
         (48,),
     ),
     (
-        "cancellation.watch",
+        "machine.cancelled-watch",
         "one of many who wait for the same is cut off at any step",
         "the others go on, with no look more",
         (f"{WATCH_LIVES}::test_one_of_many_is_cut_at_any_step_and_the_others_go_on",),
