@@ -19,6 +19,7 @@ NAMES = (
     "downloads",
     "fan_out",
     "import_time",
+    "command_help",
     "eight_calls",
     "photo_run",
 )

@@ -11,7 +11,7 @@ import msgspec
 import pybase64
 
 KB, MB = 2**10, 2**20
-HEAD = b"\xff\xd8\xff\xe0"  # of a JPEG: the client looks at the first bytes
+HEAD, TAIL = b"\xff\xd8\xff\xe0", b"\xff\xd9"  # of a JPEG: the client looks at the first and the last bytes
 PIECE = 2**18  # bytes handed to a socket at once
 STATUS = msgspec.json.encode(
     {
@@ -60,8 +60,8 @@ def picture_bytes(body: str) -> int:
 
 @cache
 def picture(size: int) -> bytes:
-    """Return a picture of ``size`` bytes: a JPEG's first bytes and noise."""
-    return HEAD + os.urandom(size - len(HEAD))
+    """Return a picture of ``size`` bytes: a JPEG's first and last bytes, and noise."""
+    return HEAD + os.urandom(size - len(HEAD) - len(TAIL)) + TAIL
 
 
 @cache

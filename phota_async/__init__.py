@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         BudgetExceededError,
+        CheckError,
         ConfigError,
         ConflictError,
         ConnectError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         StatusError,
         TrainingError,
         TransportError,
+        UploadError,
     )
     from .ledger import Ledger
     from .limiter import Limiter
@@ -58,6 +60,7 @@ _HOMES = {
         "AuthenticationError",
         "BadRequestError",
         "BudgetExceededError",
+        "CheckError",
         "ConfigError",
         "ConflictError",
         "ConnectError",
@@ -79,6 +82,7 @@ _HOMES = {
         "StatusError",
         "TrainingError",
         "TransportError",
+        "UploadError",
     ),
     "erasing": ("EraseReceipt",),
     "ledger": ("Ledger",),
@@ -98,6 +102,7 @@ __all__ = [
     "BatchItem",
     "Budget",
     "BudgetExceededError",
+    "CheckError",
     "ClientConfig",
     "ConfigError",
     "ConflictError",
@@ -137,6 +142,7 @@ __all__ = [
     "StatusError",
     "TrainingError",
     "TransportError",
+    "UploadError",
     "UserScope",
     "__version__",
     "estimate",

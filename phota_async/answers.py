@@ -25,6 +25,7 @@ from .errors import (
     StatusError,
     shorten,
 )
+from .links import without_queries
 from .models import NOT_TOLD, ImageAnswer, Job, JobStatus, KnownSubjects, Profile, ProfileStatus
 from .protocol import Call
 from .retry import GATEWAY_TIMEOUT, SAFE_AGAIN, SERVICE_UNAVAILABLE, Fault, Kind, fault_of, parse_retry_after
@@ -86,10 +87,10 @@ def read_job(data: Mapping[str, Any], *, job_id: str | None = None, client_reque
 
     Args:
         data: The body of a 202 or of ``GET /jobs/{job_id}``.
-        job_id: The id that was asked for, used when the body does not repeat it.
+        job_id: The id that was asked for, which goes before the body's: it leads there.
         client_request_id: The id that was submitted, likewise.
     """
-    own_id = next((str(data[key]) for key in ("job_id", "id") if is_id(data.get(key))), job_id)
+    own_id = job_id or next((str(data[key]) for key in ("job_id", "id") if is_id(data.get(key))), None)
     answer = _finished_answer(data)
     if own_id is None and answer is None:
         failure = DecodeError("expected a job with a job_id, got none")
@@ -125,7 +126,7 @@ def read_profile(data: Any, *, profile_id: str | None = None) -> Profile:
         raise DecodeError("expected a profile with a profile_id, got none")
     word = _text(data, "status", "")
     status = PROFILE_WORDS.get(word) or ProfileStatus(word)
-    return Profile(own_id, status, _text(data, "message", ""), _text(data, "tag", None))
+    return Profile(own_id, status, without_queries(_text(data, "message", "")), _text(data, "tag", None))
 
 
 def read_profiles(data: Mapping[str, Any]) -> list[Profile]:
@@ -190,7 +191,7 @@ def _failure(data: Mapping[str, Any], status: JobStatus) -> tuple[str | None, st
         return None, None
     inner = error if isinstance(error, Mapping) else {}
     reason = error if isinstance(error, str) and error else _message(inner) or _message(data)
-    return reason or ("no reason given" if error else None), _code(inner) or _code(data)
+    return without_queries(reason) or ("no reason given" if error else None), _code(inner) or _code(data)
 
 
 def _finished_answer(data: Mapping[str, Any]) -> ImageAnswer | None:

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from .config import ClientConfig, KeySource, Mode, expect, find_base_url, find_key, is_number
 from .errors import ConfigError
 from .events import Hook, Hooks
+from .hidden import hide
 from .jobs import Jobs
 from .limiter import Limiter
 from .media.files import Exists
@@ -79,6 +80,7 @@ class PhotaClient(Operations):
         *,
         require_scope: bool = False,
     ) -> None:
+        api_key = hide(api_key)  # before anything can fail
         from .sending import send_as_job, send_sync  # noqa: PLC0415 - aiohttp is imported here, not with the package
         from .transport.exchange import Transport  # noqa: PLC0415
 
@@ -202,6 +204,8 @@ class PhotaClient(Operations):
         return await open_scope(self, tag)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "webhooks"):  # the last to be made: an error of `__init__` is being looked at
+            return "<PhotaClient that could not be made>"
         state = " closed" if self._closed else ""
         return f"<PhotaClient {urlsplit(self.base_url).netloc}{state} {self.limiter!r}>"
 

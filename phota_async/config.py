@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .errors import ConfigError
+from .hidden import hide
 
 DEFAULT_BASE_URL = "https://api.photalabs.com/v1/phota"
 KEY_VARIABLE = "PHOTA_API_KEY"  # named at https://docs.photalabs.com/api/authentication
 BASE_URL_VARIABLE = "PHOTA_BASE_URL"
+
+MIN_REDACTED = 8  # characters: a shorter key is one of a test, and may be any word
 
 Mode = Literal["sync", "job"]
 KeySource = str | Callable[[], str | Awaitable[str]]
@@ -152,6 +155,7 @@ class Secret:
     __slots__ = ("_source", "_value")
 
     def __init__(self, source: KeySource) -> None:
+        source = hide(source)
         self._source = source
         self._value: str | None = source if isinstance(source, str) else None
         if self._value is not None:
@@ -167,15 +171,22 @@ class Secret:
         if self._value is not None and not (anew and self.can_change):
             return self._value
         assert not isinstance(self._source, str)  # noqa: S101 - a str sets _value at once
-        key = await self._ask(self._source)
+        key: str = hide(await self._ask(self._source))
         _check_key(key)
         self._value = key
         return key
 
+    def redact(self, text: bytes) -> bytes:
+        """Return what a service said without the key, plain or in JSON, should it repeat it."""
+        if self._value is None or len(self._value) < MIN_REDACTED:
+            return text
+        plain = str(self._value)
+        return text.replace(plain.encode(), b"****").replace(msgspec.json.encode(plain)[1:-1], b"****")
+
     @staticmethod
     async def _ask(source: Callable[[], str | Awaitable[str]]) -> str:
         try:
-            value = source()
+            value = hide(source())
             return value if isinstance(value, str) else await value
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the key
             kind = type(error).__name__
@@ -190,14 +201,16 @@ class Secret:
 
 def find_key(api_key: KeySource | None) -> Secret:
     """Return the given key, or the one in ``PHOTA_API_KEY``."""
-    source = os.environ.get(KEY_VARIABLE) if api_key is None else api_key
+    kind = type(api_key).__name__
+    source = hide(os.environ.get(KEY_VARIABLE) if api_key is None else api_key)
+    del api_key  # an error's traceback may be printed with the frame's variables
     if not source:
         raise ConfigError("no API key").with_context(
             hint=f"pass api_key= or set {KEY_VARIABLE} (PHOTA_KEY and PHOTALABS_API_KEY are not read); "
             "keys are made at https://platform.photalabs.com",
         )
     if not isinstance(source, str) and not callable(source):
-        raise ConfigError(f"api_key: expected a str or a callable, got {type(source).__name__}")
+        raise ConfigError(f"api_key: expected a str or a callable, got {kind}")
     return Secret(source)
 
 
@@ -213,7 +226,7 @@ def find_base_url(base_url: str | None) -> str:
     spaced = not text.isprintable() or " " in text  # urlsplit would drop a line break and see another host
     if spaced or parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         raise ConfigError(f"base_url: expected an https address without a query, got {_without_user(text)!r}")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         raise ConfigError("base_url: expected an address without user and password")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"base_url: expected https, got http for {host}").with_context(

@@ -9,6 +9,7 @@ import anyio
 import msgspec
 
 from .errors import NotFoundError, PhotaError
+from .hidden import rich_repr
 from .scope import UserScope
 from .watch import ENDS_ALL
 
@@ -63,6 +64,8 @@ class EraseReceipt(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         end = "complete" if self.is_complete else "not complete"
         return f"<EraseReceipt {len(self.deleted)} deleted, {len(self.left)} left, {end}>"
+
+    __rich_repr__ = rich_repr
 
 
 async def erase(scope: UserScope) -> EraseReceipt:

@@ -3,6 +3,7 @@
     PhotaError
     ├── ConfigError                  settings: no key, bad address, closed client
     ├── InputError                   found before anything was sent (also a ValueError)
+    │   └── CheckError               photos that a training should not be paid for
     ├── ScopeError                   a profile outside the end user's scope
     ├── TransportError
     │   ├── ConnectError             never sent
@@ -20,6 +21,7 @@
     │   └── ServerError              5xx
     ├── JobFailedError               the job ended badly
     ├── TrainingError                the profile ended in ERROR or INACTIVE
+    ├── UploadError                  a training photo could not be put where the service can fetch it
     ├── DownloadError                a picture could not be fetched or stored
     ├── SignatureError               a callback is not from the service
     ├── BudgetExceededError          the next item could pass the budget
@@ -31,6 +33,8 @@ them, since some print request headers.
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
+
+from .links import without_queries
 
 Charged = Literal["no", "refunded", "unknown"]
 
@@ -85,8 +89,8 @@ def _rebuild(kind: type[PhotaError], args: tuple[Any, ...], state: Mapping[str, 
 
 
 def shorten(text: str, limit: int = MAX_SENTENCE) -> str:
-    """Return ``text`` on one printable line of at most ``limit`` characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Return ``text`` on one printable line of at most ``limit`` characters, without what opens its links."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in without_queries(text)).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -96,6 +100,10 @@ class ConfigError(PhotaError):
 
 class InputError(PhotaError, ValueError):
     """An argument, a photo or a path cannot be used. Found before anything was sent, so nothing was charged."""
+
+
+class CheckError(InputError):
+    """Photos that should not be trained with: the training would be refused, or paid for in vain."""
 
 
 class ScopeError(PhotaError):
@@ -331,6 +339,28 @@ class TrainingError(PhotaError):
         """Say which profile, its state and why."""
         reason = f": {shorten(self.message)}" if self.message else ""
         return f"training of profile {shorten(self.profile_id, 80)} ended as {self.status}{reason}"
+
+
+class UploadError(PhotaError):
+    """A training photo could not be put where the service can fetch it, or not be removed from there.
+
+    An upload that fails costs nothing: the training is not sent.
+
+    Args:
+        name: The random name under which it stands, or was to stand.
+        place: Where, without anything secret.
+        reason: What broke.
+    """
+
+    def __init__(self, name: str, place: str, reason: str, /) -> None:
+        super().__init__(name, place, reason)
+        self.name = name
+        self.place = place
+        self.reason = reason
+
+    def sentence(self) -> str:
+        """Say which, where and why."""
+        return f"upload {self.name} at {shorten(self.place)}: {shorten(self.reason)}"
 
 
 class DownloadError(PhotaError):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 IN_MEMORY = 10_000  # marks: about 1 MB
 PAGES = 1000  # KiB of the file that SQLite keeps in memory
 CREATE = "CREATE TABLE mark (value BLOB PRIMARY KEY) WITHOUT ROWID"
+HAS = "SELECT 1 FROM mark WHERE value = ?"
 ADD = "INSERT OR IGNORE INTO mark VALUES (?)"
 
 
@@ -48,6 +49,12 @@ class Marks:
             self._first.add(mark)
             return True
         return self._add_to_rest(mark)
+
+    def has(self, mark: bytes) -> bool:
+        """Whether a mark is remembered."""
+        if mark in self._first or self._rest is None:
+            return mark in self._first
+        return self._rest.execute(HAS, (mark,)).fetchone() is not None
 
     def close(self) -> None:
         """Forget everything, and give the disk back; safe to call again."""

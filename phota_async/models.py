@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import msgspec
 
+from .hidden import rich_repr
+
 SUCCESS_WORDS = frozenset({"succeeded", "success", "completed", "complete", "done", "finished", "ready"})
 FAILURE_WORDS = frozenset(
     {
@@ -115,6 +117,8 @@ class ImageAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<ImageAnswer {len(self.images)} images, {len(self.download_urls)} links>"
+
+    __rich_repr__ = rich_repr
 
 
 class Profile(msgspec.Struct, frozen=True):

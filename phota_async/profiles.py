@@ -11,7 +11,7 @@ from .creating import create_once, warn_of_personal
 from .errors import DecodeError, NotFoundError, PhotaError, StatusError, TrainingError
 from .events import ProfileChanged
 from .media.addresses import follow_redirect
-from .media.formats import sniff
+from .media.formats import HEAD, TAIL, is_cut, sniff
 from .media.sinks import MemorySink
 from .models import Profile, ProfileStatus
 from .protocol import Call, create_profile_call, list_profiles_call, profile_call
@@ -242,7 +242,9 @@ class Profiles:
         if FIRST_REDIRECT <= response.status <= LAST_REDIRECT:
             return response.headers.get("Location", "")
         data = await read_bytes(response, self._client.config.max_image_bytes)
-        if sniff(data[:32]) is None:
+        if is_cut(data[:HEAD], data[-TAIL:], len(data)):
+            raise DecodeError("expected a whole picture, got one that is cut off").with_context(is_cut=True)
+        if sniff(data[:HEAD]) is None:
             raise DecodeError("expected a picture, got something else")
         return data
 

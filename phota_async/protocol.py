@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from .errors import InputError
+from .hidden import rich_repr
 from .requests import AnyRequest, EditRequest, SizedRequest, images_of, names_of
 from .retry import Kind
 from .validation import fail
@@ -33,6 +34,8 @@ class Slot(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"<Slot {self.name}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Call {self.route} {self.kind}>"
+
+    __rich_repr__ = rich_repr
 
 
 def image_call(

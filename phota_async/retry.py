@@ -5,6 +5,7 @@ The service charges for image calls, so `SAFE_AGAIN` is law and this module is i
 
 import math
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -28,6 +29,7 @@ a synchronous image call, or the creation of a profile."""
 
 CLOCK_SLACK = 60.0  # seconds that a wall clock may be set back without casting doubt on a moment's age
 SERVICE_UNAVAILABLE, GATEWAY_TIMEOUT = 503, 504
+SECONDS = re.compile(r"\s*\d+(\.\d+)?\s*", re.ASCII)
 
 
 class Fault(Enum):
@@ -123,15 +125,14 @@ def parse_retry_after(value: str | None, date: str | None, now: float) -> float 
     """
     if not value:
         return None
-    try:
+    if SECONDS.fullmatch(value):  # not whatever Python takes for a number: 1e9, 1_0, digits of other scripts
         seconds = float(value)
-    except ValueError:
-        then = _timestamp(value)
-        if then is None:
-            return None
-        here = _timestamp(date) if date else None
-        return max(0.0, then - (now if here is None else here))
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return seconds if math.isfinite(seconds) else None
+    then = _timestamp(value)
+    if then is None:
+        return None
+    here = _timestamp(date) if date else None
+    return max(0.0, then - (now if here is None else here))
 
 
 def _timestamp(date: str) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .answers import read_job
+from .answers import is_id, read_job
 from .b64stream import decode_image
 from .errors import DeadlineError, DownloadError, PhotaError, ResponseLostError
 from .events import ImageSaved
@@ -59,9 +59,9 @@ async def send_sync(
     try:
         reply = await _post(client, ready(request), receive, deadline=deadline, validate=validate)
         answer, data = reply.value
-        if not answer.images and _is_job(data):  # the service took it as a job
-            return await finish_job(client, read_job(data), request, destination, deadline)
         with _bought():
+            if not answer.images and _is_job(data):  # the service took it as a job
+                return await finish_job(client, read_job(data), request, destination, deadline)
             images = await _received(client, answer, sinks, destination)
             result = _result(client, request, images, answer, _request_id(data) or reply.request_id)
             await _fetch(client, result, request, destination, deadline)
@@ -363,7 +363,8 @@ def _still_there(result: ImageResult) -> dict[str, Any]:
 
 
 def _is_job(data: dict[str, Any]) -> bool:
-    return isinstance(data.get("job_id"), str)
+    told = data.get("job_id")
+    return isinstance(told, str) or is_id(told)  # an empty one is no ordinary answer either
 
 
 def _request_id(data: Any) -> str | None:

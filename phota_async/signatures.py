@@ -18,6 +18,7 @@ import msgspec
 from .answers import is_id, read_object
 from .config import is_number
 from .errors import DecodeError, InputError, SignatureError
+from .hidden import hide_all, rich_repr
 from .models import JobStatus
 from .validation import fail
 
@@ -43,6 +44,8 @@ class CallbackEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<CallbackEvent {self.job_id} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
 
 class SignatureScheme(Protocol):
@@ -87,6 +90,7 @@ def verify(
     scheme: SignatureScheme = DEFAULT_SCHEME,
 ) -> CallbackEvent:
     """Do what `Webhooks.verify` says, without a client, which is why nothing is remembered."""
+    secret = hide_all(secret)
     if not isinstance(raw_body, (bytes, bytearray, memoryview)):
         hint = "parsing and writing JSON again changes the bytes that were signed"
         raise InputError(f"raw_body: expected bytes, got {type(raw_body).__name__}").with_context(hint=hint)

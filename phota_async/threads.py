@@ -1,7 +1,8 @@
 """Run file work in threads of our own, so that a web framework's threads are never starved.
 
-Two pools, since two things are scarce. Work that waits for a disk (opening, syncing, naming) gains from many
-threads. Moving bytes gains from few: each more of them takes the interpreter and the cache from the event loop.
+Three pools, since three things are scarce. Work that waits for a disk (opening, syncing, naming) gains from many
+threads. Moving bytes gains from few: each more of them takes the interpreter and the cache from the event loop. And
+a library that waits for somebody else's server, for minutes perhaps, must keep neither of them waiting.
 The pools are `concurrent.futures`', as a hop through anyio's costs 50 us where theirs costs 20.
 """
 
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 FILE_THREADS = 8  # disks do not get faster with more
+NETWORK_THREADS = 4  # as many uploads at once
 COPY_THREADS = 2  # a gigabyte a second each, which is more than a network brings
 
 _pools: dict[str, ThreadPoolExecutor] = {}
@@ -31,6 +33,11 @@ async def run(function: Callable[..., T], *args: object, **kwargs: object) -> T:
 async def copy(function: Callable[..., T], *args: object) -> T:
     """Do as `run` does with a function that moves bytes between memory and a file."""
     return await _call("copy", COPY_THREADS, partial(function, *args))
+
+
+async def network(function: Callable[..., T], *args: object) -> T:
+    """Do as `run` does with a function that waits for another server."""
+    return await _call("network", NETWORK_THREADS, partial(function, *args))
 
 
 def _call(name: str, threads: int, function: Callable[[], T]) -> "asyncio.Future[T]":

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from .answers import read_secret
 from .errors import PhotaError, SignatureError
+from .hidden import hide, hide_all
 from .protocol import webhook_secret_call
 from .signatures import (
     DEFAULT_SCHEME,
@@ -101,6 +102,7 @@ class Webhooks:
             SignatureError: There is no signature, or none that fits; answer 401 and do nothing.
             InputError: The body is no bytes, or another argument cannot be used.
         """
+        secret = hide_all(secret)
         event = verify(raw_body, headers, secret, tolerance=tolerance, now=now, scheme=scheme)
         return self._verified.mark(event, raw_body, now)
 
@@ -135,7 +137,7 @@ class Webhooks:
             SignatureError: As in `verify`; answer 401.
             PhotaError: The service could not be asked for the secret; answer 503, so that it comes again.
         """
-        chosen = self._client.config.webhook_secret if secret is None else secret
+        secret = chosen = hide_all(self._client.config.webhook_secret if secret is None else secret)
 
         def check(secret: str | Sequence[str]) -> CallbackEvent:
             return verify(raw_body, headers, secret, tolerance=tolerance, now=now, scheme=scheme)
@@ -224,7 +226,7 @@ class KeptSecret:
     async def _fetch(self) -> None:
         self._next = self._clock() + ASK_AGAIN  # already now: who forges, and leaves in the middle, has asked too
         try:
-            self._secret = await self._ask()
+            self._secret = hide(await self._ask())
         except PhotaError as error:
             self._failure = error
         self._next = self._clock() + (ASK_EVERY if self._secret is not None else ASK_AGAIN)

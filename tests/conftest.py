@@ -1,5 +1,6 @@
 """Shared by all tests: no settings from outside, and aioresponses made to fit today's aiohttp."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -36,9 +37,10 @@ core.stream_reader_factory = _reader
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PHOTA_API_KEY", "PHOTA_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in [each for each in os.environ if each.startswith("PHOTA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-settings"))
 
 
 @pytest.fixture

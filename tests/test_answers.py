@@ -567,10 +567,11 @@ def test_an_empty_error_is_none(nothing: Any) -> None:
         ({"id": "b"}, None, "b"),
         ({"job_id": None, "id": "b"}, None, "b"),
         ({"job_id": ""}, "asked", "asked"),
-        ({"job_id": 7}, "asked", "7"),
+        ({"job_id": 7}, None, "7"),
         ({"job_id": True}, "asked", "asked"),
         ({}, "asked", "asked"),
-        ({"job_id": "a"}, "asked", "a"),
+        ({"job_id": "a"}, "asked", "asked"),  # it leads to the job, whatever that calls itself
+        ({"id": "of the result"}, "asked", "asked"),
     ],
 )
 def test_the_id_of_a_job(data: dict[str, Any], asked: str | None, expected: str) -> None:

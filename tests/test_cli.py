@@ -36,7 +36,7 @@ def test_help_lists_the_commands_and_the_exit_codes() -> None:
     result = CliRunner().invoke(cli, ["--help"])
     assert result.exit_code == 0
     assert all(name in result.output for name in COMMANDS)
-    assert "130 stopped" in result.output
+    assert "130 stopped by Ctrl-C, 143 terminated" in result.output
 
 
 def test_without_arguments_it_shows_its_help_as_a_usage_error() -> None:
@@ -95,6 +95,8 @@ def test_the_module_is_the_command() -> None:
         (["rich"], ["demo"], 'phota demo needs rich: pip install "phota-async[cli]"'),
         (["PIL"], ["demo"], 'phota demo needs Pillow: pip install "phota-async[images]"'),
         (["PIL", "jinja2"], ["demo"], 'needs Pillow and Jinja2: pip install "phota-async[images,report]"'),
+        (["PIL"], ["review"], 'phota review needs Pillow: pip install "phota-async[images]"'),
+        (["jinja2"], ["report"], 'phota report needs Jinja2: pip install "phota-async[report]"'),
         (["PIL"], ["sandbox"], 'phota sandbox needs Pillow: pip install "phota-async[images]"'),
     ],
 )

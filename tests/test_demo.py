@@ -296,7 +296,7 @@ def test_live_asks_and_takes_no_for_an_answer(key: str, tmp_path: Path, monkeypa
     result = invoke("--live", "-o", str(tmp_path / "out"), answer="n\n")
     assert result.exit_code == 130
     assert "Send them to the real service?" in result.stderr
-    assert result.stdout == ""
+    assert result.stdout.strip() in ("", "n")  # before 8.4 click's runner shows there what was typed
     assert not (tmp_path / "out").exists()
 
 

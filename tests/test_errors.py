@@ -13,6 +13,7 @@ from phota_async.errors import (
     AuthenticationError,
     BadRequestError,
     BudgetExceededError,
+    CheckError,
     ConfigError,
     ConflictError,
     ConnectError,
@@ -34,6 +35,7 @@ from phota_async.errors import (
     StatusError,
     TrainingError,
     TransportError,
+    UploadError,
     shorten,
 )
 
@@ -41,6 +43,7 @@ SAMPLES: list[PhotaError] = [
     PhotaError("something"),
     ConfigError("no API key"),
     InputError("images: expected 1 to 10 photos, got 0"),
+    CheckError("expected 10 to 50 photos for the standard tier, got 3"),
     ScopeError("profile p1 is not in the scope"),
     TransportError("broken"),
     ConnectError("https://api.example.com", "Connection refused"),
@@ -58,6 +61,7 @@ SAMPLES: list[PhotaError] = [
     ServerError(503, "later"),
     JobFailedError("j1", "failed", "no face", "NO_FACE"),
     TrainingError("p1", "ERROR", "no subject"),
+    UploadError("0f.jpg", "s3://bucket/faces", "403 Forbidden"),
     DownloadError("https://cdn.example.com/1.jpg", "HTTP 410"),
     SignatureError("expected one X-Phota-Signature header, got 0"),
     BudgetExceededError("1.20 of 1.00 US dollars"),
@@ -72,6 +76,7 @@ SENTENCES = {
     "BadRequestError": "HTTP 422 VALIDATION: prompt: too long",
     "JobFailedError": "job j1 ended as failed NO_FACE: no face",
     "TrainingError": "training of profile p1 ended as ERROR: no subject",
+    "UploadError": "upload 0f.jpg at s3://bucket/faces: 403 Forbidden",
     "DownloadError": "https://cdn.example.com/1.jpg: HTTP 410",
 }
 each_error = pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)

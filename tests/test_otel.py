@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from support.clients import KEY, Connect, Listen, connect, listen, quick
 from support.peer import answer, by_path, json, reset, script, silence
-from support.pictures import PHOTO, image_answer, job_answer
+from support.pictures import PHOTO, image_answer, job_answer, picture
 
 from phota_async import Batch, BatchItem, GenerateRequest, NotFoundError, PhotaError
 from phota_async.otel import TracingHook
@@ -87,7 +87,7 @@ async def test_a_job_is_one_span_whatever_it_takes(listen: Listen, connect: Conn
         answer(200, job_answer(status="running")),
         answer(200, job_answer(status="done", download_urls=[peer.link()])),
     )
-    big = PHOTO + bytes(200_000)
+    big = picture(200_300)
     submitted = answer(202, job_answer(status="queued"))
     peer.script = [by_path({"/generate": submitted, "/job-1": looks, ".jpg": answer(200, big)})]
 

@@ -18,7 +18,8 @@ from phota_async.models import KnownSubjects
 from phota_async.report import SheetRow, contact_sheet, row_of
 from phota_async.report.contact_sheet import write_atomically
 from phota_async.report.rows import RANK_MISSED, SheetPhoto, money, prompt_parts, total, without_links
-from phota_async.report.thumbnails import Thumbnail, human_size, side_for, thumbnail
+from phota_async.report.shrinking import Thumbnail, human_size, thumbnail
+from phota_async.report.thumbnails import side_for
 from phota_async.requests import EditRequest, GenerateRequest
 from phota_async.results import ImageResult, OutputImage
 
@@ -102,7 +103,7 @@ async def test_shows_source_result_prompt_identity_price_and_status(tmp_path: Pa
     assert re.search("recognised\\s+Mia\\s+\N{MULTIPLICATION SIGN}2", page.text)
     assert re.search(r"not recognised\s+p2", page.text)
     assert "1 of 2" in page.text
-    assert [link["href"] for link in page.all("a")] == ["./sources/mia.jpg", "./results/mia.edit-1.png"]
+    assert [link["href"] for link in page.all("a")] == ["./sources/mia.jpg", "./results/mia.edit-1.png", "#c1"]
 
 
 async def test_puts_problems_first_and_keeps_the_order_otherwise(tmp_path: Path) -> None:
@@ -168,6 +169,7 @@ def test_a_row_of_a_dry_run_has_a_price_and_no_pictures(tmp_path: Path) -> None:
     low, high = Decimal("0.12"), Decimal("0.15")
     made = row_of(outcome(status="planned", paths=(tmp_path / "a.jpg",), estimate=(low, high)))
     assert (made.results, made.price_low, made.price_high, made.missing) == ((), low, high, ())
+    assert made.is_estimate
     assert made.rank > RANK_MISSED
 
 
@@ -175,6 +177,8 @@ def test_a_row_of_a_failure_keeps_its_words() -> None:
     error = ContentModerationError(400, "refused").with_context(request_id="req_9")
     failed = row_of(outcome(status="failed", error=error, expected=("p",)))
     assert failed.error == str(error)
+    assert failed.hint == error.hint
+    assert failed.charged == "no"
     assert failed.request_id == "req_9"
     assert failed.missing == ()
 
@@ -210,7 +214,7 @@ async def test_hostile_words_stay_words(tmp_path: Path) -> None:
     assert len(page.all("style")) == 1
     assert all(set(image) <= {"src", "width", "height", "alt", "loading", "decoding"} for image in page.all("img"))
     assert not any(name.startswith("on") or name == "style" for _, tag in page.tags for name in tag)
-    assert all(link["href"].startswith("./") for link in page.all("a"))
+    assert all(link["href"].startswith(("./", "#c")) for link in page.all("a"))
     assert "{{ 7 * 7 }}" in page.text
 
 
@@ -325,7 +329,16 @@ async def test_an_equal_photo_is_shrunk_once(tmp_path: Path, monkeypatch: pytest
 
 
 def test_larger_pages_have_smaller_thumbnails() -> None:
-    assert [side_for(count) for count in (1, 120, 121, 600, 601)] == [480, 480, 320, 320, 200]
+    assert [side_for(count) for count in (48, 49, 120, 121, 600, 601, 6000, 6001)] == [
+        640,
+        480,
+        480,
+        320,
+        320,
+        200,
+        200,
+        120,
+    ]
 
 
 # Writing
@@ -361,6 +374,8 @@ def test_money_reads_as_people_write_it() -> None:
     assert money(Decimal("0.12"), Decimal("0.15")) == "$0.12\N{EN DASH}0.15"
     assert money(Decimal("1234.5"), Decimal("1234.5")) == "$1,234.50"
     assert money(None, Decimal(2)) == "$2.00"
+    assert money(None, Decimal(0)) == "$0.00"
+    assert money(Decimal(0), Decimal("0.15")) == "$0.00\N{EN DASH}0.15"
     assert total([None, Decimal(1), Decimal(2)]) == 3
     assert total([None]) is None
 

@@ -225,7 +225,22 @@ def test_dates_without_a_zone_are_in_utc_wherever_we_are(value: str, monkeypatch
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "soon", "-1", "nan", "inf", "1e999", "5 seconds", "99 Nov 2023", "Tue, 99 Nov 2023 99:99:99 GMT"],
+    [
+        None,
+        "",
+        "soon",
+        "-1",
+        "nan",
+        "inf",
+        "1e999",
+        "1e3",
+        "1_0",
+        "+5",
+        "\u0661\u0662",
+        "5 seconds",
+        "99 Nov 2023",
+        "Tue, 99 Nov 2023 99:99:99 GMT",
+    ],
 )
 def test_garbage_asks_for_nothing(value: str | None) -> None:
     assert parse_retry_after(value, None, NOW) is None

@@ -18,7 +18,8 @@ from ..results import ImageResult, StrPath
 from ..telling import tell_operation
 from .bought import Bought, summary_of, take_all
 from .budget import BudgetAccount, account_of
-from .items import Outcome
+from .foreign import ForeignFiles, files_of
+from .items import Outcome, outcome_of
 from .names import Leftovers
 from .options import Options
 from .owned import OwnedTasks
@@ -49,6 +50,8 @@ class LedgerBuyer:
         self._root = options.output if ledger is True else None  # a path is the user's to choose
         self._name = name
         self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
+        store = self._store
+        self._foreign = ForeignFiles(options, self._wishes, store.was_sent, lambda: files_of(store.records()))
         self._owned = OwnedTasks()
         self._desk = PhotoDesk(options)
         self._proven = Proven()
@@ -83,6 +86,10 @@ class LedgerBuyer:
             before = from_micros(await self._store.committed(self._name))
             self._account = budget.open_account(account_of(self._store, self._name), before)
 
+    def hurry(self, grace: float) -> None:
+        """Give the steps under way that many seconds when the batch is left."""
+        self._owned.grace = grace
+
     async def aclose(self) -> None:
         """Let the steps under way come to their end, and end the run; what was not sent yet is not sent any more."""
         self._desk.is_left = True
@@ -95,6 +102,7 @@ class LedgerBuyer:
         try:
             await self._owned.aclose()
         finally:
+            self._foreign.close()
             await self._store.leave(self._name)
             await self._close()
 
@@ -104,6 +112,8 @@ class LedgerBuyer:
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
+        if found := await self._foreign.in_place_of(part):
+            return outcome_of(part.item, "skipped", paths=found)
         return await take_all(part.item, self._options.retry_missed + 1, partial(self._take, part))
 
     async def _take(self, part: Part, take: int) -> Bought:
@@ -141,7 +151,7 @@ class LedgerBuyer:
 
     def _purchase(self, part: Part, take: int, photos: Sequence[str] | None) -> Purchase:
         output, request = self._options.output, part.item.request
-        target = None if output is None else part.target(output, take)
+        target = None if output is None else part.target(self._options.names, output, take)
         terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
         return Purchase(terms, request, target, self._desk.photos_of(request, photos))
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ..validation import check_request
 from .items import BatchItem
-from .names import Places, target_of
+from .names import Places
+from .templates import Names
 
 
 class Admission:
@@ -12,10 +13,14 @@ class Admission:
 
     Args:
         output: Where the pictures go; ``None`` keeps them in memory, where they need no name.
+        names: What they are called there.
+        takes: How often an item may be asked for.
     """
 
-    def __init__(self, output: Path | None) -> None:
+    def __init__(self, output: Path | None, names: Names, *, takes: int = 1) -> None:
         self._output = output
+        self._names = names
+        self._takes = takes
         self._places = Places()
 
     def admit(self, item: BatchItem) -> None:
@@ -26,7 +31,9 @@ class Admission:
         """
         check_request(item.request)
         if self._output is not None:
-            self._places.claim(target_of(self._output, item.key, item.request), item.request)
+            self._names.check_numbers(item, self._takes)
+            target = self._names.target(self._output, item)
+            self._places.claim(target, item.request, is_numbered=self._names.is_numbered(item))
 
     def close(self) -> None:
         """Forget the names that were taken."""

@@ -23,6 +23,10 @@ class Buyer(Protocol):
         """Finish one part; errors are raised."""
         ...
 
+    def hurry(self, grace: float) -> None:
+        """Give steps that would outlive the batch that many seconds when it is left."""
+        ...
+
     async def aclose(self) -> None:
         """End; what is under way comes to its end."""
         ...

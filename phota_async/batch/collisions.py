@@ -4,7 +4,7 @@ import asyncio
 import re
 import unicodedata
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import islice, pairwise
 from pathlib import Path
@@ -14,24 +14,24 @@ from ..errors import InputError, shorten
 from ..media.formats import KNOWN_SUFFIXES
 from ..requests import AnyRequest
 from .items import BatchItem
-from .names import target_of
 from .puller import Items
+from .templates import Names
 
 SIMPLE = re.compile(r"[a-z0-9_-][a-z0-9_ .-]*(?<![ .])(/[a-z0-9_-][a-z0-9_ .-]*(?<![ .]))*", re.IGNORECASE | re.ASCII)
 AT_ONCE = 1000  # items looked at before the loop may breathe: 2 ms
 BUCKETS = 64  # marks are sorted in parts of this many, so that few of them are Python's integers at once
 
 
-async def check_places(items: Items, output: Path | None) -> None:
-    """Raise `InputError` when two items of a sequence go to one place; it names both.
+async def check_places(items: Items, output: Path | None, names: Names) -> None:
+    """Raise `InputError` when two items of a collection go to one place; it names both.
 
     A million items take some 2 seconds, during which the event loop goes on, and 8 MB. What can be iterated only
     once, or has a key that is no name, is left to each item's turn.
     """
-    if output is None or not isinstance(items, Sequence):
+    if output is None or not isinstance(items, Collection):
         return
     buckets = [array("q") for _ in range(BUCKETS)]
-    places = _places(items)
+    places = _places(items, names)
     while some := list(islice(places, AT_ONCE)):
         for _, place in some:
             mark = hash(place)
@@ -39,44 +39,47 @@ async def check_places(items: Items, output: Path | None) -> None:
         await asyncio.sleep(0)
     twins = await threads.run(_twins, buckets)
     if twins:
-        _name_them(items, twins, output)
+        _name_them(items, twins, output, names)
 
 
-def place_of(key: object, request: AnyRequest) -> str | None:
+def place_of(item: BatchItem, names: Names) -> str | None:
     """Return what an item's place is on a system that ignores case; ``None`` for a key that is no name."""
-    if isinstance(key, str) and SIMPLE.fullmatch(key):  # nearly all, and five times as fast
+    key, request = item.key, item.request
+    if isinstance(key, str) and names.is_plain(item) and SIMPLE.fullmatch(key):  # nearly all, and five times as fast
         stem, dot, suffix = key.rpartition(".")
         simple = stem if dot and f".{suffix.lower()}" in KNOWN_SUFFIXES else key
         return f"{simple.lower()}.{request.operation}-1"
     try:
-        target = target_of(Path(), key, request)  # type: ignore[arg-type]  # whatever it is
+        target = names.target(Path(), item)
     except InputError:
         return None
     return unicodedata.normalize("NFC", target.as_posix()).casefold()
 
 
-def _places(items: Sequence[BatchItem]) -> Iterator[tuple[str, str]]:
+def _places(items: Collection[BatchItem], names: Names) -> Iterator[tuple[str, str]]:
     """Yield key and place of each item that has one. An iterator that fails is the batch's to tell of."""
     with suppress(Exception):
         for item in items:
             if isinstance(item, BatchItem) and isinstance(item.request, AnyRequest):
-                place = place_of(item.key, item.request)
+                place = place_of(item, names)
                 if place is not None:
                     yield item.key, place
 
 
-def _twins(buckets: Sequence["array[int]"]) -> set[int]:
+def _twins(buckets: Collection["array[int]"]) -> set[int]:
     """Return the marks that are there more than once."""
     return {one for bucket in buckets for one, other in pairwise(sorted(bucket)) if one == other}
 
 
-def _name_them(items: Sequence[BatchItem], twins: set[int], output: Path) -> None:
+def _name_them(items: Collection[BatchItem], twins: set[int], output: Path, names: Names) -> None:
     """Raise for the first two that share a place; equal marks alone prove nothing."""
     seen: dict[str, str] = {}
-    for key, place in _places(items):
+    for key, place in _places(items, names):
         if hash(place) not in twins:
             continue
         if place in seen:
             keys = f"{shorten(seen[place], 80)!r} and {shorten(key, 80)!r}"
-            raise InputError(f"items: expected a place of its own for each, got {keys} for {output / place}")
+            raise InputError(
+                f"items: expected a place of its own for each, got {keys} for {output / place}"
+            ).with_context(hint="rename one of them, or leave one out")
         seen[place] = key

@@ -1,5 +1,6 @@
 """What goes into a batch and what comes out."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import PhotaError
+from ..hidden import rich_repr
 from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
@@ -22,6 +24,10 @@ class BatchItem(msgspec.Struct, frozen=True):
     """Names the item and, as a relative path, its place below ``output``: ``sub/12.png`` gives
     ``sub/12.edit-1.jpg``."""
     request: AnyRequest
+    names: str = ""
+    """A template for its names, as ``names`` of `Batch`, which it goes before; ``""`` brings none."""
+    fields: Mapping[str, str] = {}
+    """What a template's ``{row.<column>}`` stands for."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +61,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How each variation ended, in their order, where they were sent as requests of one picture each. The status
     and the error are then the worst of theirs, ``result`` has all pictures that were bought, and ``missing`` names
     whoever was not recognised in any one of them."""
+    number: int = 0
+    """The item's place in the batch, from 1; 0 for a variation."""
+    seconds: float | None = None
+    """From its beginning to its end; ``None`` for a variation."""
 
     def __repr__(self) -> str:
         return f"<Outcome {self.key} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
 
 class BatchStatistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,14 +30,19 @@ def target_of(output: Path, key: str, request: AnyRequest, number: int = 1) -> P
     Raises:
         InputError: The key is no safe relative path.
     """
-    parts = _safe_parts(key)
+    parts = safe_parts(key)
     stem, suffix = os.path.splitext(parts[-1])  # noqa: PTH122 - pathlib takes ten times as long, for each item
     if suffix.lower() not in KNOWN_SUFFIXES:
         stem = parts[-1]
     name = f"{stem}.{request.operation}-{number}"
+    check_length(name)
+    return output.joinpath(*parts[:-1], name)
+
+
+def check_length(name: str) -> None:
+    """Raise `InputError` for a name that leaves no room for what is put behind it."""
     if len(name.encode()) > MAX_NAME:
         raise InputError(f"key: expected names of at most {MAX_NAME} bytes, got {len(name.encode())}")
-    return output.joinpath(*parts[:-1], name)
 
 
 def existing(target: Path) -> list[Path]:
@@ -58,14 +63,19 @@ class Places:
     def __init__(self, marks: Marks | None = None) -> None:
         self._taken = marks or Marks()
 
-    def claim(self, target: Path, request: AnyRequest) -> None:
+    def claim(self, target: Path, request: AnyRequest, *, is_numbered: bool = True) -> None:
         """Take a name.
+
+        Args:
+            target: The item's first picture, without a suffix.
+            request: The item's.
+            is_numbered: Whether the name ends in the picture's number, which its other pictures have too.
 
         Raises:
             InputError: It is an original's, or another item of this batch has it.
             DownloadError: There is no room to remember it.
         """
-        check_not_original(target, request)
+        check_not_original(target, request, is_numbered=is_numbered)
         name = unicodedata.normalize("NFC", str(target)).casefold()
         digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
         if not self._taken.add(digest):
@@ -96,8 +106,8 @@ class Leftovers:
         found = self._parts and self._parts.get(str(target.parent))
         if not found:
             return 0
-        stem = target.name.removesuffix("1")
-        ours = re.compile(rf"{re.escape(stem)}\d+(-\d+)?\.[a-z]+")
+        stem = target.name.removesuffix("1") if target.name.endswith("-1") else target.name
+        ours = re.compile(rf"({re.escape(stem)}\d+|{re.escape(target.name)})(-\d+)?\.[a-z]+")
         mine = [name for name in found if _is_of(name[1:-MARK_LENGTH], stem, ours)]
         for name in mine:
             found.remove(name)
@@ -125,17 +135,19 @@ def _is_of(name: str, stem: str, ours: re.Pattern[str]) -> bool:
     return bool(ours.fullmatch(name)) or (is_cut and bool(AFTER_STEM.fullmatch(name[len(stem) :])))
 
 
-def check_not_original(target: Path, request: AnyRequest) -> None:
+def check_not_original(target: Path, request: AnyRequest, *, is_numbered: bool = True) -> None:
     """Raise `InputError` when a picture would be written over one of the request's own photos."""
-    beginning = os.path.normcase(target.name.removesuffix("1"))
+    number = "1" if is_numbered else ""
+    beginning = os.path.normcase(target.name.removesuffix(number))
     for image in images_of(request):
         if not isinstance(image, (str, os.PathLike)):
             continue
         if not os.path.normcase(os.path.basename(os.fsdecode(image))).startswith(beginning):  # noqa: PTH119 - a str
             continue
-        numbered = _absolute(target).removesuffix("1")
+        ours = _absolute(target).removesuffix(number)
         stem, suffix = os.path.splitext(_absolute(image))  # noqa: PTH122 - a str is at hand
-        if suffix.lower() in KNOWN_SUFFIXES and stem.startswith(numbered) and stem[len(numbered) :].isdecimal():
+        is_ours = stem == ours if not number else stem.startswith(ours) and stem[len(ours) :].isdecimal()
+        if is_ours and suffix.lower() in KNOWN_SUFFIXES:
             raise InputError(f"key: {target} is the place of an original")
 
 
@@ -143,7 +155,8 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.normcase(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100 - pathlib leaves ".." where it is
 
 
-def _safe_parts(key: object) -> list[str]:
+def safe_parts(key: object) -> list[str]:
+    """Return the parts of a relative path that every system can store, or raise `InputError`."""
     if not isinstance(key, str) or not key.strip():
         raise InputError(
             f"key: expected a non-empty str, got {type(key).__name__ if not isinstance(key, str) else key!r}"

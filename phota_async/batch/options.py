@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..media.files import Exists
 from ..pricing import PUBLISHED, PriceTable
 from .budget import Budget
+from .templates import Names
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
@@ -29,6 +30,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     exists: Exists = "error"
     budget: Budget | None = None
     retry_missed: int = 0
+    names: Names = msgspec.field(default_factory=Names)
+    skips_foreign: bool = False
+    """Whether an item is left alone when a file that is not the batch's has its name, with a ledger."""
+    table: PriceTable | None = None
     # Photos
     prepare: bool = True
     metadata: Metadata = "copy"
@@ -45,4 +50,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def prices(self) -> PriceTable:
         """The table by which costs are told."""
-        return PUBLISHED if self.budget is None else self.budget.prices
+        return self.table or (PUBLISHED if self.budget is None else self.budget.prices)
+
+
+def check_numbers(*, max_concurrency: object, retry_missed: object, take: object) -> None:
+    """Raise `InputError` for what is no number, or too small."""
+    least = {"max_concurrency": (max_concurrency, 1), "retry_missed": (retry_missed, 0), "take": (take, 1)}
+    for argument, (value, smallest) in least.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+            raise InputError(f"{argument}: expected {smallest} or more, got {value!r}")
+
+
+def name_of_take(name: str, take: int) -> str:
+    """Return what the ledger calls a batch's take: each is an account and a set of purchases of its own."""
+    return name if take == 1 else f"{name}#take-{take}"

@@ -15,7 +15,7 @@ class OwnedTasks:
     """
 
     def __init__(self, grace: float = GRACE) -> None:
-        self._grace = grace
+        self.grace = grace
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closing = False
         """Whether the scope is ending: nothing new should be begun."""
@@ -32,7 +32,7 @@ class OwnedTasks:
         self.is_closing = True
         try:
             if self._tasks:
-                await asyncio.wait(tuple(self._tasks), timeout=self._grace)
+                await asyncio.wait(tuple(self._tasks), timeout=self.grace)
         finally:
             late = tuple(self._tasks)
             for task in late:

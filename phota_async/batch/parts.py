@@ -4,6 +4,7 @@ The service counts who was recognised over all pictures of an answer. Only an an
 it, what it cost, and which variation has to be asked for again.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
@@ -20,7 +21,7 @@ from ..pricing import named_subjects, names_subjects
 from ..requests import images_of
 from ..results import ImageResult
 from .items import BatchItem, Outcome, OutcomeStatus, outcome_of
-from .names import target_of
+from .templates import Names
 
 WORST_FIRST: tuple[OutcomeStatus, ...] = ("unknown", "failed", "budget", "planned", "done", "skipped")
 
@@ -30,6 +31,8 @@ class Whole:
 
     def __init__(self, item: BatchItem) -> None:
         self.item = item
+        self.begun = math.inf
+        """When its first part began, on the monotonic clock."""
         self._ends: dict[int, Outcome] = {}
 
     def add(self, variation: int, end: Outcome) -> Outcome | None:
@@ -62,9 +65,9 @@ class Part(msgspec.Struct, frozen=True):
             return None
         return Part(self.whole.item, self.number, step=self.step)
 
-    def target(self, output: Path, take: int = 1) -> Path:
+    def target(self, names: Names, output: Path, take: int = 1) -> Path:
         """Return the path of its first picture of a take, without a suffix."""
-        return target_of(output, self.item.key, self.item.request, self.variation + (take - 1) * self.step)
+        return names.target(output, self.item, self.variation + (take - 1) * self.step)
 
 
 def parts_of(item: BatchItem, number: int, *, one_request: bool) -> list[Part]:
@@ -78,7 +81,7 @@ def parts_of(item: BatchItem, number: int, *, one_request: bool) -> list[Part]:
     request, count = item.request, item.request.num_output_images
     if one_request or not names_subjects(request) or not all(map(is_readable_again, images_of(request))):
         return [Part(item, number, step=count)]
-    single, whole = BatchItem(item.key, replace(request, num_output_images=1)), Whole(item)
+    single, whole = replace(item, request=replace(request, num_output_images=1)), Whole(item)
     return [Part(single, number, variation, whole, count) for variation in range(1, count + 1)]
 
 

@@ -31,21 +31,24 @@ class PlainBuyer:
     async def open(self) -> None:
         """Nothing to prepare."""
 
+    def hurry(self, grace: float) -> None:
+        """Nothing goes on when the batch is left."""
+
     async def aclose(self) -> None:
         """End the processes that prepared photos."""
         await self._desk.aclose()
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
-        output, is_careful = self._options.output, self._options.exists == "error"
-        if is_careful and output is not None and (found := await threads.run(existing, part.target(output))):
+        target = self._target(part)
+        if self._options.exists == "error" and target is not None and (found := await threads.run(existing, target)):
             return outcome_of(part.item, "skipped", paths=tuple(found))
         return await take_all(part.item, self._options.retry_missed + 1, partial(self._take, part))
 
     async def _take(self, part: Part, take: int) -> Bought:
         """Make one call within the budget; what it may have cost stays reserved when that is not known."""
-        request, output, budget = part.item.request, self._options.output, self._options.budget
-        target, photos = None if output is None else part.target(output, take), self._desk.photos_of(request)
+        request, budget = part.item.request, self._options.budget
+        target, photos = self._target(part, take), self._desk.photos_of(request)
         reserved = budget.reserve(request) if budget else Decimal(0)
         cost: Decimal | None = reserved  # until the service has said otherwise, it may have cost that much
         try:
@@ -58,6 +61,10 @@ class PlainBuyer:
             if budget:
                 budget.settle(reserved, reserved if cost is None else cost)
         return Bought(result=result, cost=cost, uncarried=photos.uncarried(result))
+
+    def _target(self, part: Part, take: int = 1) -> Path | None:
+        options = self._options
+        return None if options.output is None else part.target(options.names, options.output, take)
 
     async def _send(self, request: AnyRequest, target: Path | None, photos: RequestPhotos) -> ImageResult:
         options = self._options

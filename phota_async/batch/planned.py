@@ -16,6 +16,7 @@ from ..pricing import named_subjects, names_subjects
 from ..results import ImageResult
 from .bought import recall, unknown
 from .budget import account_of
+from .foreign import ForeignFiles, files_of
 from .foreseen import Allowance, Plan, places
 from .held import from_stored
 from .items import NOTHING, Outcome, outcome_of
@@ -41,13 +42,16 @@ class PlainPlanner:
         if (budget := self._options.budget) is not None:
             self._allowance = Allowance(budget, budget.left)
 
+    def hurry(self, grace: float) -> None:
+        """Nothing goes on when the batch is left."""
+
     async def aclose(self) -> None:
         """Nothing to end."""
 
     async def carry_out(self, part: Part) -> Outcome:
         """Foresee one part; errors are raised."""
         options, request = self._options, part.item.request
-        target = None if options.output is None else part.target(options.output)
+        target = None if options.output is None else part.target(options.names, options.output)
         is_careful = options.exists == "error"
         if is_careful and target is not None and (found := await threads.run(existing, target)):
             return outcome_of(part.item, "skipped", paths=tuple(found), estimate=NOTHING)
@@ -75,6 +79,8 @@ class LedgerPlanner:
         self._view = _view_of(ledger, options.output)
         self._name = name
         self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
+        view = self._view
+        self._foreign = ForeignFiles(options, self._wishes, view.was_sent, lambda: files_of(view.records()))
         self._allowance = Allowance()
 
     async def open(self) -> None:
@@ -92,12 +98,18 @@ class LedgerPlanner:
             before = from_micros(await self._view.committed(self._name))
             self._allowance = Allowance(budget, budget.left_with(account_of(self._view, self._name), before))
 
+    def hurry(self, grace: float) -> None:
+        """Nothing goes on when the batch is left."""
+
     async def aclose(self) -> None:
         """Close the ledger."""
+        self._foreign.close()
         self._view.close()
 
     async def carry_out(self, part: Part) -> Outcome:
         """Foresee one part; errors are raised."""
+        if found := await self._foreign.in_place_of(part):
+            return outcome_of(part.item, "skipped", paths=found, estimate=NOTHING)
         try:
             photos = await self._wishes.identify(part)
         except InputError as error:
@@ -145,13 +157,13 @@ class LedgerPlanner:
         if begun.action == "poll":
             plan.fetch(await self._places(part, take))
         else:
-            target = None if output is None else part.target(output, take)
+            target = None if output is None else part.target(self._options.names, output, take)
             await plan.buy(target, self._options.exists, is_sure=begun.action == "buy")
         plan.ask_again(self._options.retry_missed + 1 - take if names_subjects(request) else 0)
         return False
 
     async def _places(self, part: Part, take: int) -> tuple[Path, ...]:
-        target = None if self._options.output is None else part.target(self._options.output, take)
+        target = None if self._options.output is None else part.target(self._options.names, self._options.output, take)
         return await threads.run(places, target, part.item.request, self._options.exists, self._options.output)
 
     async def _find(self, plan: Plan, part: Part, record: Record) -> bool:

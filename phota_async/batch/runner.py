@@ -1,46 +1,38 @@
 """The batch: workers that pull items, and a reader that gets outcomes as they finish."""
 
+import datetime as dt
+import time
 from collections.abc import AsyncIterator, Callable
-from decimal import Decimal
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 from anyio.abc import TaskGroup
 
 from ..config import Mode
-from ..errors import (
-    AuthenticationError,
-    BudgetExceededError,
-    ConfigError,
-    DownloadError,
-    InputError,
-    InsufficientCreditsError,
-    LedgerError,
-    PhotaError,
-    ResponseLostError,
-)
+from ..errors import ConfigError, InputError, PhotaError
 from ..media.files import Exists
+from ..pricing import PriceTable
 from ..results import StrPath, to_path
 from .admission import Admission
 from .budget import Budget
 from .buyers import Buyer, buyer_of
 from .collisions import check_places
 from .feed import Feed
+from .finishing import Finisher
 from .gate import Gate
-from .items import NOTHING, BatchItem, BatchStatistics, Outcome, OutcomeStatus, outcome_of
-from .options import Metadata, Options
+from .halt import Halt
+from .items import BatchStatistics, Outcome
+from .options import Metadata, Options, check_numbers, name_of_take
 from .outbox import OrderedOutbox, Outbox
 from .parts import Part
 from .puller import Items
-from .tally import Tally
+from .templates import Names
 
 if TYPE_CHECKING:
     from ..client import PhotaClient
     from ..ledger.records import Store
-
-FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
 
 
 class Batch:
@@ -65,7 +57,7 @@ class Batch:
         mode: ``"job"`` submits, polls and downloads, holding nothing open; ``"sync"`` holds requests open.
         output: A directory for the pictures, or a link to one, which mirrors the items' keys. A link in it that leads
             out of it is not followed: its items fail unsent. An item whose file exists is skipped and costs nothing.
-            ``None`` keeps results in memory. Two items never share a place: a list, or another sequence, is looked
+            ``None`` keeps results in memory. Two items never share a place: a list, or another collection, is looked
             through when the block is entered, which raises `InputError` before anything is sent; of what can be
             read only once, the later item fails in its turn, before it is sent.
         ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the
@@ -78,7 +70,16 @@ class Batch:
         retry_missed: How often to ask again when a named profile was not recognised; each is billed. Where the
             service did not tell who was recognised, nothing is asked again.
         exists: ``"error"`` skips items whose file exists; ``"number"`` and ``"replace"`` buy them again. With a
-            ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``.
+            ledger it only settles the names of what is new: ``"error"`` is then as ``"number"``, and ``"skip"``
+            besides leaves an item alone whose name is that of a file which the ledger does not know.
+        names: A template for the files' names; ``None`` is ``{dir}/{stem}.{op}-{k}.{ext}``. Fields are ``dir``,
+            ``stem``, ``name`` and ``ext`` of the key, ``op``, ``model``, ``take``, ``date``, ``k`` for the picture's
+            number, and ``row.<column>`` for the item's ``fields``. It ends in ``-{k}.{ext}``, or in ``.{ext}`` where
+            no item has several pictures. An item whose names cannot be made fails before anything is sent.
+        take: 2 and more ask anew for what an earlier take brought: with a ledger another purchase, with a budget of
+            its own, and ``-take2`` in names.
+        day: What ``{date}`` says; ``None`` is today.
+        prices: By which costs are told; ``None`` takes the budget's, or the published ones.
         prepare: Whether photos are made fit to leave before they are sent, links excepted: upright, at most 4096
             pixels on the longest side, without place, serial numbers, owner, captions and all that is unknown; HEIC
             (extra ``heic``) becomes JPEG. A photo that cannot be prepared fails its item and is not sent.
@@ -96,6 +97,7 @@ class Batch:
             ``metadata="none", mark=False`` leaves them byte for byte as they came.
         ordered: Whether outcomes come in the items' order. At most twice ``max_concurrency`` of them wait behind
             an item that takes long; then no further one is begun until it is done.
+        on_begin: Is told the key of each item as it begins; it must not raise.
         one_request: Whether an item is sent as one request in any case. By default an item that names profiles and
             asks for several variations is sent as a request for each, since the service tells who was recognised
             for all pictures of an answer together: each takes a place among ``max_concurrency``, is reserved,
@@ -124,7 +126,11 @@ class Batch:
         resend_unknown: bool = False,
         budget: Budget | None = None,
         retry_missed: int = 0,
-        exists: Exists = "error",
+        exists: Exists | Literal["skip"] = "error",
+        names: str | None = None,
+        take: int = 1,
+        day: dt.date | None = None,
+        prices: PriceTable | None = None,
         # Photos
         prepare: bool = True,
         metadata: Metadata = "copy",
@@ -132,13 +138,11 @@ class Batch:
         mark: bool = True,
         # How outcomes come
         ordered: bool = False,
+        on_begin: Callable[[str], None] | None = None,
         one_request: bool = False,
         dry_run: bool = False,
     ) -> None:
-        if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
-            raise InputError(f"max_concurrency: expected 1 or more, got {max_concurrency!r}")
-        if isinstance(retry_missed, bool) or not isinstance(retry_missed, int) or retry_missed < 0:
-            raise InputError(f"retry_missed: expected 0 or more, got {retry_missed!r}")
+        check_numbers(max_concurrency=max_concurrency, retry_missed=retry_missed, take=take)
         if not isinstance(name, str):
             raise InputError(f"name: expected a str, got {type(name).__name__}")
         if ledger not in (None, False) and output is None and (ledger is True or mode == "sync"):
@@ -147,9 +151,12 @@ class Batch:
             client=client,
             mode=mode,
             output=None if output is None else to_path(output),
-            exists=exists,
+            exists="error" if exists == "skip" else exists,
+            skips_foreign=exists == "skip",
             budget=budget,
+            table=prices,
             retry_missed=retry_missed,
+            names=Names(names, take=take, day=day),
             prepare=prepare,
             metadata=metadata,
             gps=gps,
@@ -161,12 +168,15 @@ class Batch:
         self._dry_run = dry_run
         self._workers = 1 if dry_run and budget is not None else max_concurrency
         self._new_buyer: Callable[[], Buyer] = partial(
-            buyer_of, self._options, ledger, name=name, resend_unknown=resend_unknown, dry_run=dry_run
+            buyer_of,
+            self._options,
+            ledger,
+            name=name_of_take(name, take),
+            resend_unknown=resend_unknown,
+            dry_run=dry_run,
         )
-        self._tally = Tally()
-        self._running = 0
-        self._stopped: PhotaError | None = None
-        self._pulls: set[anyio.CancelScope] = set()
+        self._halt = Halt()
+        self._finisher = Finisher(self._halt, on_begin, dry_run=dry_run)
         self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
@@ -178,7 +188,7 @@ class Batch:
         self._admission = self._make_admission()
         self._feed = Feed(self._items, self._admission.admit, one_request=self._one_request)
         if not self._dry_run:  # which says it of each item
-            await check_places(self._items, self._options.output)
+            await check_places(self._items, self._options.output, self._options.names)
         await self._buyer.open()
         self._gate = Gate(self._max_concurrency)
         self._refusals.append(self._gate.refused)
@@ -202,9 +212,9 @@ class Batch:
 
     def statistics(self) -> BatchStatistics:
         """Return a snapshot of the counters."""
-        tally = self._tally
+        tally = self._finisher.tally
         return BatchStatistics(
-            running=self._running,
+            running=self._finisher.running,
             limit=self._gate.limit if self._group else self._max_concurrency,
             waiting=len(self._outbox),
             done=tally.counts["done"],
@@ -217,24 +227,44 @@ class Batch:
             estimated_low=tally.estimated_low,
             estimated_high=tally.estimated_high,
             unpriced=tally.unpriced,
-            stopped=self._stopped,
+            stopped=self._halt.error,
         )
 
+    def stop(self, *, within: float | None = None, grace: float = 1.0) -> None:
+        """Begin no further item. Those under way go on to their end, and outcomes end with theirs.
+
+        Args:
+            within: Seconds after which nothing goes on: outcomes end, and what was not final has none. With a
+                ledger the same batch finishes it later, as after a crash; ``None`` waits as long as it takes.
+            grace: Seconds that steps which must not be cut get on top, when the block is left after that.
+
+        May be called again, to be less patient, and before the block is entered.
+        """
+        self._halt.begin_no_more()
+        if within is not None and self._group is not None:
+            self._group.start_soon(self._cut_after, within, grace)
+
     def __repr__(self) -> str:
-        counts = repr(self._tally)
-        return f"<Batch {self._running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
+        counts = repr(self._finisher.tally)
+        return f"<Batch {self._finisher.running}/{self._max_concurrency} running{', ' + counts if counts else ''}>"
 
     def _make_buyer(self) -> Buyer:
         return self._new_buyer()
 
     def _make_admission(self) -> Admission:
-        return Admission(self._options.output)
+        return Admission(self._options.output, self._options.names, takes=self._options.retry_missed + 1)
+
+    async def _cut_after(self, within: float, grace: float) -> None:
+        await anyio.sleep(within)
+        self._buyer.hurry(grace)
+        self._halt.cut()
 
     async def _work(self) -> None:
         """Pull and finish parts until there are none, or there is a reason to begin no further item."""
         try:
-            while await self._carry_out_next():
-                pass
+            with self._halt.working():
+                while await self._carry_out_next():
+                    pass
         finally:
             self._outbox.leave()
 
@@ -246,75 +276,30 @@ class Batch:
             part = self._next_nowait() if self._feed.is_plain else await self._next()
             if part is None:
                 return False
-            end = await self._finish(part)
+            begun = time.monotonic()
+            end = await self._finisher.finish(part, self._buyer)
         finally:
             self._gate.leave(mark, well=end is not None and end.status == "done")
-        outcome = self._joined(part, end)
+        outcome = self._finisher.join(part, end, begun)
         if outcome is not None and not self._outbox.put_nowait(part.number, outcome):
             await self._outbox.put(part.number, outcome)
         return True
 
     def _next_nowait(self) -> Part | None:
-        if self._stopped is not None:
+        if self._halt.is_set:
             return self._feed.next_begun()
         try:
             return self._feed.next_nowait()
         except PhotaError as error:
-            self._stop(error)
+            self._halt.begin_no_more(error)
         return None
 
     async def _next(self) -> Part | None:
-        if self._stopped is not None:
+        if self._halt.is_set:
             return self._feed.next_begun()
-        scope = anyio.CancelScope()  # who waits for a slow iterator must hear that no further item is begun
-        self._pulls.add(scope)
         try:
-            with scope:
+            with self._halt.pulling():  # who waits for a slow iterator must hear that no further item is begun
                 return await self._feed.next()
         except PhotaError as error:
-            self._stop(error)
-        finally:
-            self._pulls.remove(scope)
+            self._halt.begin_no_more(error)
         return self._feed.next_begun()
-
-    def _stop(self, error: PhotaError) -> None:
-        """Begin no further item."""
-        self._stopped = error
-        for scope in self._pulls:
-            scope.cancel()
-
-    async def _finish(self, part: Part) -> Outcome:
-        """Carry out one part; whatever happens becomes its outcome."""
-        if part.refusal is not None:
-            return self._failed(part.item, part.refusal)
-        if self._stopped is not None:  # while the iterator was waited for
-            return self._ended(part.item, "failed", self._stopped)
-        self._running += 1
-        try:
-            return await self._buyer.carry_out(part)
-        except PhotaError as error:
-            return self._failed(part.item, error)
-        finally:
-            self._running -= 1
-
-    def _joined(self, part: Part, end: Outcome) -> Outcome | None:
-        """Count what a part cost, and return the item's outcome with its last part."""
-        self._tally.pay(end)
-        outcome = end if part.whole is None else part.whole.add(part.variation, end)
-        if outcome is not None:
-            self._tally.count(outcome)
-        return outcome
-
-    def _failed(self, item: BatchItem, error: PhotaError) -> Outcome:
-        if isinstance(error, BudgetExceededError):
-            return self._ended(item, "budget", error)
-        if isinstance(error, ResponseLostError):
-            return self._ended(item, "unknown", error, spent=None)
-        if isinstance(error, FATAL) or (isinstance(error, DownloadError) and error.is_full):
-            self._stop(error)
-        return self._ended(item, "failed", error, spent=None if error.charged == "unknown" else Decimal(0))
-
-    def _ended(
-        self, item: BatchItem, status: OutcomeStatus, error: PhotaError, spent: Decimal | None = NOTHING[0]
-    ) -> Outcome:
-        return outcome_of(item, status, error=error, spent=spent, estimate=NOTHING if self._dry_run else None)

@@ -9,6 +9,11 @@ from .streams import can_ask, say
 ASK_ABOVE = Decimal(1)  # US dollars: less is spent without a question
 
 
+def needs_asking(high: Decimal | None, *, yes: bool, max_spend: Decimal | None) -> bool:
+    """Whether a run may cost so much that nobody has agreed to it yet; the arguments are `confirm_spending`'s."""
+    return not yes and max_spend is None and (high is None or high > ASK_ABOVE)
+
+
 def confirm_spending(
     low: Decimal | None, high: Decimal | None, *, what: str, yes: bool, max_spend: Decimal | None
 ) -> None:
@@ -25,10 +30,15 @@ def confirm_spending(
         click.UsageError: Nobody can be asked, and neither flag was given.
         click.Abort: The answer is no.
     """
-    if yes or max_spend is not None or (high is not None and high <= ASK_ABOVE):
+    if not needs_asking(high, yes=yes, max_spend=max_spend):
         return
-    price = "a price that is not published" if high is None else f"${low:.2f} to ${high:.2f}"
-    say(f"{what}: {price}")
+    price = "a price that is not published" if high is None or low is None else in_dollars(low, high)
     if not can_ask():
-        raise click.UsageError(f"{what} cost {price}, and there is no terminal to ask on: add --max-spend USD or --yes")
+        raise click.UsageError(f"{what} for {price}, and no terminal to ask on: add --max-spend USD or --yes")
+    say(f"{what} for {price}")
     click.confirm("Spend it?", abort=True, err=True)
+
+
+def in_dollars(low: Decimal, high: Decimal) -> str:
+    """Return a range of prices: ``$25.20 to $31.50``, or one price where there is no range."""
+    return f"${high:.2f}" if low == high else f"${low:.2f} to ${high:.2f}"

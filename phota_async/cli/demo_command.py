@@ -53,6 +53,8 @@ def demo(
 
     Everything happens on a sandbox inside this program: no key, no network, no money. The second run into the
     same folder replaces what the first one made, and nothing else.
+
+    Example: phota demo -o phota-demo
     """
     _check(live=live, profiles=profiles, base_url=base_url, yes=yes)
     options = DemoOptions(out=out, live=live, profiles=profiles, base_url=base_url, time_scale=time_scale)

@@ -9,6 +9,7 @@ from enum import IntEnum
 from phota_async.errors import (
     AuthenticationError,
     BudgetExceededError,
+    CheckError,
     ConfigError,
     ConnectError,
     DeadlineError,
@@ -21,6 +22,7 @@ from phota_async.errors import (
     ScopeError,
     ServerError,
     TrainingError,
+    UploadError,
 )
 
 
@@ -43,9 +45,13 @@ class ExitCode(IntEnum):
     IDENTITY = 8
     """Somebody was not recognised, where that was asked to matter."""
     TRAINING = 9
+    """A training ended badly, or its photos did not pass their check or could not be brought to the service."""
     UNAVAILABLE = 10
     """The service or the way to it; the same may work later."""
     INTERRUPTED = 130
+    """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""
 
 
 _BY_ERROR: tuple[tuple[type[PhotaError], ExitCode], ...] = (
@@ -53,6 +59,8 @@ _BY_ERROR: tuple[tuple[type[PhotaError], ExitCode], ...] = (
     (InsufficientCreditsError, ExitCode.BALANCE),
     (BudgetExceededError, ExitCode.BUDGET),
     (TrainingError, ExitCode.TRAINING),
+    (CheckError, ExitCode.TRAINING),
+    (UploadError, ExitCode.TRAINING),
     (ConnectError, ExitCode.UNAVAILABLE),
     (DeadlineError, ExitCode.UNAVAILABLE),
     (RateLimitError, ExitCode.UNAVAILABLE),
@@ -63,6 +71,8 @@ _BY_ERROR: tuple[tuple[type[PhotaError], ExitCode], ...] = (
     (ScopeError, ExitCode.USAGE),
     (LedgerError, ExitCode.USAGE),
 )
+
+WELL = frozenset({"done", "skipped", "planned"})
 
 _FIRST = (  # when several apply, the one that a person must deal with first
     ExitCode.BUG,
@@ -103,6 +113,55 @@ def code_for_items(*, done: int, errors: Iterable[BaseException | None]) -> Exit
     if done:
         return ExitCode.SOME_FAILED
     return ExitCode.UNAVAILABLE if codes == {ExitCode.UNAVAILABLE} else ExitCode.ALL_FAILED
+
+
+class RunEnd:
+    """What is known of a run's items when it ends, as far as the exit code depends on it.
+
+    Usage::
+
+        end = RunEnd()
+        end.add(outcome.status, outcome.error, is_missed=bool(outcome.missing))
+        ctx.exit(end.code(require_identity=True))
+    """
+
+    def __init__(self) -> None:
+        self._well = 0
+        self._failed = 0
+        self._budget = 0
+        self._missed = 0
+        self._codes: set[ExitCode] = set()
+
+    def add(self, status: str, error: BaseException | None, *, is_missed: bool = False) -> None:
+        """Note how an item ended; the status is an outcome's."""
+        self._missed += is_missed
+        if status in WELL:
+            self._well += 1
+        elif status == "budget":
+            self._budget += 1
+        else:
+            self._failed += 1
+            self._codes.add(ExitCode.ALL_FAILED if error is None else code_for(error))
+
+    def code(self, *, stopped: BaseException | None = None, require_identity: bool = False) -> ExitCode:
+        """Return the exit code; of several that apply, the first of 3, 4, 10, 6, 5, 7, 8.
+
+        Args:
+            stopped: Why no further item was begun, where there was a reason.
+            require_identity: Whether it matters that somebody was not recognised.
+        """
+        codes = self._codes | ({code_for(stopped)} if stopped is not None else set())
+        for code in (ExitCode.AUTHENTICATION, ExitCode.BALANCE, ExitCode.UNAVAILABLE):
+            if code in codes:
+                return code
+        if self._failed or stopped is not None:
+            return ExitCode.SOME_FAILED if self._well else ExitCode.ALL_FAILED
+        if self._budget:
+            return ExitCode.BUDGET
+        return ExitCode.IDENTITY if self._missed and require_identity else ExitCode.DONE
+
+    def __repr__(self) -> str:
+        return f"<RunEnd {self._well} well, {self._failed} failed, {self._budget} over the budget>"
 
 
 def is_about_a_file(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 EXTRAS = {  # module: (what people call it, the extra that brings it)
     "click": ("click", "cli"),
     "rich": ("rich", "cli"),
+    "platformdirs": ("platformdirs", "cli"),
     "PIL": ("Pillow", "images"),
     "jinja2": ("Jinja2", "report"),
 }

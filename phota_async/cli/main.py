@@ -1,13 +1,20 @@
 """The ``phota`` command: its verbs are imported when they are called, and errors become exit codes here."""
 
 import importlib
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
 from .extras import missing_message
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+CLOSED_PIPE = 141  # 128 and SIGPIPE's number: what shells say of a program whose reader left
 
 
 class LazyCommand(NamedTuple):
@@ -22,16 +29,54 @@ class LazyCommand(NamedTuple):
 
 
 COMMANDS = {
+    "enhance": LazyCommand("run_verbs:enhance", "Improve photos: sharper, cleaner, 2K."),
+    "edit": LazyCommand("run_verbs:edit", "Change photos as a prompt says, keeping the people themselves."),
+    "remix": LazyCommand("run_verbs:remix", "Render photos in the look of another one."),
+    "generate": LazyCommand("run_verbs:generate", "Make pictures from a prompt alone."),
+    "resume": LazyCommand("resume_command:resume", "Go on with a run that was stopped, or failed in part."),
+    "profiles": LazyCommand("profiles_command:profiles", "List, show, follow, picture, delete and erase people."),
+    "jobs": LazyCommand("jobs_command:jobs", "Look at jobs, and fetch what was paid for."),
+    "spend": LazyCommand("spend_command:spend", "Say what runs have cost, from their ledgers."),
     "demo": LazyCommand(
         "demo_command:demo",
-        "Every operation on real photos, on a local sandbox: no key, no network.",
+        "See it all work, on this machine alone: no key, no network.",
         ("rich", "PIL", "jinja2"),
+    ),
+    "doctor": LazyCommand("doctor_command:doctor", "Look whether everything works: key, network, disk, files."),
+    "config": LazyCommand("config_command:config", "Show the settings, and store the key."),
+    "completion": LazyCommand("completion_command:completion", "Print what makes the Tab key know phota."),
+    "train": LazyCommand(
+        "train_command:train",
+        "Make a profile of somebody from a folder of photos.",
+        ("rich", "PIL", "platformdirs"),
+    ),
+    "check": LazyCommand(
+        "check_command:check",
+        "See whether a folder is fit for a training: free, offline.",
+        ("rich", "PIL"),
+    ),
+    "review": LazyCommand(
+        "review_command:review",
+        "Pick the best of each photo's variations, in a browser.",
+        ("PIL",),
+    ),
+    "report": LazyCommand(
+        "report_command:report",
+        "Lay a run on one page: sources beside results, problems first.",
+        ("PIL", "jinja2"),
     ),
     "sandbox": LazyCommand(
         "sandbox_command:sandbox",
-        "Serve a local stand-in of the service, for tests and first steps.",
+        "Serve a local stand-in of the service, to try things on.",
         ("PIL",),
     ),
+}
+
+SECTIONS = {  # the order of the help; what is in none of them comes last
+    "Photos": ("enhance", "edit", "remix", "generate"),
+    "People": ("check", "train", "profiles"),
+    "Afterwards": ("resume", "jobs", "review", "report", "spend"),
+    "Set up": ("demo", "doctor", "config", "completion", "sandbox"),
 }
 
 
@@ -55,9 +100,29 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+        """List the commands by what they are for, without importing them."""
+        longest = max(map(len, COMMANDS))
+        for title, names in _sections():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(longest), COMMANDS[name].help) for name in names])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        """Complete a command's name without importing any."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only the Tab key asks
+
+        found = [CompletionItem(name, help=each.help) for name, each in COMMANDS.items() if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*found, *options]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; when whoever reads its results has gone, end without a word, as other programs do."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not _is_closed_pipe(error):
+                raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush goes nowhere
+        sys.exit(CLOSED_PIPE)
 
     def main(
         self,
@@ -75,6 +140,13 @@ class LazyGroup(click.Group):
         except Exception as error:  # noqa: BLE001 - the border: what is not ours is raised again
             leave(error)
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _is_closed_pipe(error: Exception) -> bool:
+    """Whether nobody reads standard output any more; the network's broken pipes are errors of ours by now."""
+    if isinstance(error, ExceptionGroup):
+        return error.subgroup(BrokenPipeError) is not None
+    return isinstance(error, BrokenPipeError)
 
 
 def leave(error: Exception) -> NoReturn:
@@ -106,23 +178,52 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _sections() -> Iterator[tuple[str, list[str]]]:
+    """Yield the help's sections with those of their commands that there are."""
+    left = dict.fromkeys(COMMANDS)
+    for title, names in SECTIONS.items():
+        if found := [name for name in names if name in left]:
+            yield title, found
+        left = {name: None for name in left if name not in names}
+    if left:
+        yield "More", list(left)
+
+
+EXIT_CODES = """\b
+Exit codes: 0 done, 1 a bug of ours, 2 usage or settings, 3 authentication,
+4 balance, 5 some failed, 6 all failed, 7 stopped by the spending cap,
+8 somebody not recognised, 9 training or check failed, 10 service unavailable
+(try again later), 130 stopped by Ctrl-C, 143 terminated."""  # click keeps the lines after a \b as they are
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "PHOTA"},
+    epilog=EXIT_CODES,
+)
 @click.option(
     "--version",
     is_flag=True,
     expose_value=False,
     is_eager=True,
+    allow_from_autoenv=False,
     callback=_show_version,
     help="Show the version and exit.",
 )
 def cli() -> None:
-    """Edit, generate, enhance and remix photos of trained people and pets.
+    """Edit, generate, enhance and remix photos so that the people and pets in them still look like themselves.
 
-    An independent client of the Phota API. Start with: phota demo
+    An independent client of the Phota API.
 
     \b
-    Exit codes: 0 done, 1 a bug of ours, 2 usage or settings, 3 authentication, 4 balance,
-    5 some failed, 6 all failed, 9 training failed, 10 service unavailable, 130 stopped.
+    Start here:
+      phota demo                         see it work: no key, no money
+      phota config set-key               keys: https://platform.photalabs.com
+      phota enhance photos -r -o new -n  what a folder costs; drop -n to buy it
+
+    Each command explains itself: phota enhance --help. Results go to standard
+    output, all else to standard error. Every option can stand in the
+    environment too, for example PHOTA_ENHANCE_OUT=new.
     """  # noqa: D301 - \b keeps click from joining the lines
 
 

@@ -1,11 +1,16 @@
 """Show how a run goes, on standard error: plain lines, or a moving picture where a terminal can draw one."""
 
+import os
+import sys
 from types import TracebackType
 from typing import Protocol, Self
 
 from ..batch import Outcome
 from ..batch.items import BatchStatistics
-from .streams import say
+from .plain_text import clean
+from .streams import can_draw, say
+
+NO = frozenset({"", "0", "false", "no"})  # words by which CI= says that this is none
 
 
 class Progress(Protocol):
@@ -57,17 +62,44 @@ class PlainProgress:
         self._seen += 1
         if not self._quiet:
             place = f"{self._seen}/{self._total}" if self._total else str(self._seen)
-            why = f": {outcome.error}" if outcome.error else ""
-            say(f"[{place}] {outcome.key}: {outcome.status}{why}")
+            say(f"[{place}] {ending(outcome)}")
 
     def started(self, key: str) -> None:
         """Say nothing: the end of an item is told."""
 
     def say(self, line: str) -> None:
-        """Write a line."""
-        say(line)
+        """Write a line, or several."""
+        for each in line.splitlines():
+            say(clean(each))
 
 
-def choose_progress(*, quiet: bool = False, no_progress: bool = False) -> Progress:  # noqa: ARG001 - for moving pictures
-    """Return what suits standard error and the flags ``-q`` and ``--no-progress``."""
+def ending(outcome: Outcome) -> str:
+    """Return the line that tells how an item ended, whatever its name holds."""
+    why = f": {outcome.error}" if outcome.error else ""
+    return clean(f"{outcome.key}: {outcome.status}{why}")
+
+
+def choose_progress(*, quiet: bool = False, no_progress: bool = False, verbose: bool = False) -> Progress:
+    """Return what suits standard error and the flags ``-q``, ``-v`` and ``--no-progress``."""
+    if may_draw(quiet=quiet, no_progress=no_progress, verbose=verbose):
+        from .live_progress import LiveProgress  # noqa: PLC0415 - rich takes a tenth of a second
+
+        return LiveProgress()
     return PlainProgress(quiet=quiet)
+
+
+def may_draw(*, quiet: bool = False, no_progress: bool = False, verbose: bool = False) -> bool:
+    """Whether a moving picture is wanted, and standard error a terminal for it; FORCE_COLOR has no say in this."""
+    is_off = quiet or no_progress or verbose or os.environ.get("CI", "").strip().lower() not in NO
+    return not is_off and can_draw() and _has_rich()
+
+
+def shares_the_terminal() -> bool:
+    """Whether what is written to standard output appears in the midst of what standard error draws."""
+    return sys.stdout.isatty()
+
+
+def _has_rich() -> bool:
+    from importlib.util import find_spec  # noqa: PLC0415 - only terminals ask
+
+    return find_spec("rich") is not None

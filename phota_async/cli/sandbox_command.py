@@ -31,7 +31,10 @@ ID_MEMORY = 3600.0  # real seconds
 @click.option("--picture-scale", default=1.0, show_default=True, help="Factor on the size of all pictures.")
 @click.option("--allow-remote", is_flag=True, help="Permit a host that other machines can reach.")
 def sandbox(*, host: str, allow_remote: bool, time_scale: float, **options: Any) -> None:
-    """Serve a local stand-in of the service, for tests and first steps, until Ctrl-C."""
+    """Serve a local stand-in of the service, for tests and first steps, until Ctrl-C.
+
+    Example: phota sandbox --port 8080 --time-scale 60
+    """
     if not allow_remote and not is_loopback(host):
         raise click.UsageError(f"{host} is not loopback: the sandbox is not made for others; see --allow-remote")
     real = max(1.0, time_scale)  # what clients measure with their own clocks lasts as long as they expect

@@ -76,7 +76,7 @@ class DemoFolder:
     def _read_note(self) -> dict[str, str]:
         try:
             return _decode((self.root / NOTE).read_bytes())
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
 
     def _remove(self, name: str, digest: str) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from phota_async.errors import PhotaError
 from phota_async.report.rows import SheetRow, money, total
-from phota_async.report.thumbnails import human_size
+from phota_async.report.shrinking import human_size
 
 MISSES_SHOWN = 3
 

@@ -110,7 +110,7 @@ def _lock_windows(descriptor: int) -> None:  # pragma: no cover - Windows
 
 
 def _read_owner(descriptor: int) -> Owner | None:
-    with contextlib.suppress(OSError, msgspec.DecodeError):
+    with contextlib.suppress(OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         os.lseek(descriptor, 0, os.SEEK_SET)
         return msgspec.json.decode(os.read(descriptor, 4096), type=Owner)
     return None

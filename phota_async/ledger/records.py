@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ..config import Mode
+from ..hidden import rich_repr
 
 MICRO = Decimal(1_000_000)  # money is stored in whole millionths of a US dollar: sums stay exact
 
@@ -82,6 +83,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Record {self.purchase[:8]}/{self.copy} {self.state}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .records import File, Record, State, Wish
+from .records import File, Record, Wish
 
 COLUMNS = Record.__struct_fields__
 FILES, COUNTS, STATE = (COLUMNS.index(name) for name in ("files", "counts", "state"))
@@ -96,8 +96,8 @@ def _to_row(record: Record) -> list[Any]:
 
 
 def _to_record(row: Iterable[Any]) -> Record:
+    """Return a row as a record; a `ValueError` or `TypeError` where it is none: damaged, or a stranger's."""
     values = dict(zip(COLUMNS, row, strict=True))
-    values["state"] = State(values["state"])
     values["files"] = _decode_files(values["files"])
     values["counts"] = _decode_counts(values["counts"])
-    return Record(**values)
+    return msgspec.convert(values, Record)

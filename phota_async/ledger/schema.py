@@ -9,6 +9,8 @@ from pathlib import Path
 from ..errors import LedgerError
 
 APPLICATION = 0x50686F74  # "Phot", in SQLite's header: a foreign database is told from ours
+# What is raised over damaged bytes: by SQLite, and where a text is no UTF-8 or stands where a number should.
+DAMAGED = (sqlite3.DatabaseError, ValueError, TypeError, OverflowError)
 BUSY_TIMEOUT = 10.0  # seconds that somebody who only looks into the file may hold it
 
 CREATE = (
@@ -79,7 +81,7 @@ def connect(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         raise LedgerError(f"{path} cannot be opened: {error}") from None
-    except sqlite3.DatabaseError as error:
+    except DAMAGED as error:
         connection.close()
         raise LedgerError(f"{path} is no ledger, or damaged: {error}").with_context(
             hint="move it away together with its -wal file; ids do not depend on it"
@@ -114,7 +116,7 @@ def connect_to_read(path: Path, steps: Sequence[Step] = STEPS) -> sqlite3.Connec
         _check_ours(connection, path)
         if _version_of(connection, path, steps):
             return connection
-    except sqlite3.DatabaseError as error:
+    except DAMAGED as error:
         connection.close()
         raise LedgerError(f"{path} cannot be read: {error}") from None
     except BaseException:

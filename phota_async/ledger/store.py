@@ -18,7 +18,7 @@ from . import rows, rules
 from .digests import Digests
 from .lock import OwnerLock
 from .records import Begun, Change, Record, State, Wish
-from .schema import connect
+from .schema import DAMAGED, connect
 from .writer import Writer
 
 PAGE = 500  # records read at once
@@ -157,7 +157,7 @@ class Ledger:
             self._committed = rows.committed(connection)
         except BaseException as error:
             self._lock.release()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, (sqlite3.Error, *DAMAGED)):
                 raise LedgerError(f"{self.path} is damaged: {error}") from None
             raise
         writer = Writer(connection, str(self.path), self._is_there)

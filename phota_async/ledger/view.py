@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from .. import threads
@@ -14,9 +14,10 @@ from ..results import StrPath, to_path
 from . import rows, rules
 from .digests import KnownDigests
 from .records import Begun, Record, Wish
-from .schema import connect_to_read
+from .schema import DAMAGED, connect_to_read
 
 T = TypeVar("T")
+PAGE = 1000  # records read at once
 
 
 class LedgerView:
@@ -75,6 +76,14 @@ class LedgerView:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
         return 0 if self._connection is None else (await self.run(rows.committed)).get(batch, 0)
 
+    async def records(self) -> AsyncIterator[Record]:
+        """Yield all records, in the order of their ids, as `Store.records` does."""
+        found = await self._page(("", 0))
+        while found:
+            for record in found:
+                yield record
+            found = await self._page((found[-1].purchase, found[-1].copy)) if len(found) == PAGE else []
+
     async def run(self, operation: Callable[[sqlite3.Connection], T]) -> T:
         """Run an operation that reads.
 
@@ -94,6 +103,9 @@ class LedgerView:
     def __repr__(self) -> str:
         return f"<LedgerView {self.path} {'closed' if self._connection is None else 'open'}>"
 
+    async def _page(self, after: tuple[str, int]) -> list[Record]:
+        return await self._records(lambda connection: rows.page(connection, None, after, PAGE))
+
     async def _records(self, find: Callable[[sqlite3.Connection], list[Record]]) -> list[Record]:
         return [] if self._connection is None else await self.run(find)
 
@@ -107,5 +119,5 @@ class LedgerView:
                 raise LedgerError(f"{self.path} is closed")
             try:
                 return operation(self._connection)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, *DAMAGED) as error:
                 raise LedgerError(f"{self.path} cannot be read: {error}") from None

@@ -58,11 +58,15 @@ def check_link(url: str, *, allow_private: bool) -> None:
 
 
 def follow_redirect(url: str, target: str) -> str:
-    """Return the link that a redirect's ``Location`` means, seen from ``url``."""
+    """Return the link that a redirect's ``Location`` means, seen from ``url``; never one that leaves https."""
     try:
-        return urljoin(url, target)
+        followed = urljoin(url, target)
+        is_bare = urlsplit(url).scheme == "https" and urlsplit(followed).scheme == "http"
     except ValueError:
         raise DownloadError(show_link(url), "expected a redirect to a link, got something else") from None
+    if is_bare:
+        raise DownloadError(show_link(url), "expected a redirect that stays with https, got http")
+    return followed
 
 
 def _is_address(host: str) -> bool:

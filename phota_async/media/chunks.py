@@ -14,6 +14,7 @@ class Chunks:
     """
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._content = response.content
         self._read = response.content.readchunk
 
     def __aiter__(self) -> Self:
@@ -24,5 +25,6 @@ class Chunks:
             chunk, is_end_of_http_chunk = await self._read()
             if chunk:
                 return chunk
-            if not is_end_of_http_chunk:
+            # aiohttp's stand-in for no body (204, 304) says "end of a chunk" for ever, without a turn of the loop
+            if not is_end_of_http_chunk or self._content.at_eof():
                 raise StopAsyncIteration

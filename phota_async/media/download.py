@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -11,11 +13,11 @@ from ..config import ClientConfig
 from ..errors import ConnectError, DownloadError, PhotaError, ResponseLostError
 from ..events import Hooks
 from ..limiter import Limiter
-from ..retry import decide
+from ..retry import decide, parse_retry_after
 from ..telling import Meter
 from .addresses import check_link, follow_redirect, show_link
 from .chunks import Chunks
-from .formats import sniff
+from .formats import HEAD, is_cut, sniff
 from .sinks import Sink
 
 MAX_REDIRECTS = 3
@@ -25,6 +27,8 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OK, PARTIAL, OUT_OF_RANGE = 200, 206, 416
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+CERTIFICATE_HINT = "ClientConfig(ssl_context=...) takes your certificate authority"
 
 OpenSession = Callable[[], Awaitable[aiohttp.ClientSession]]
 
@@ -86,8 +90,7 @@ class _Transfer:
         try:
             await self._follow()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            reason = getattr(getattr(error, "os_error", error), "strerror", None)
-            failure = ConnectError(show_link(self._url), reason or type(error).__name__)
+            failure = _not_connected(error, self._url)
         except PhotaError:
             raise
         except ValueError:  # what aiohttp or the resolver says of a host that no network knows
@@ -95,8 +98,8 @@ class _Transfer:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = ResponseLostError(f"GET {show_link(self._url)}", type(error).__name__)
             failure.retryable, failure.charged = True, "no"
-        except _Busy as busy:
-            failure = busy.error
+        except _AgainError as again:
+            failure = again.error
         return failure
 
     async def _follow(self) -> None:
@@ -147,7 +150,7 @@ class _Transfer:
                 if sink.size > limit:
                     raise DownloadError(show_link(self._url), f"expected at most {limit} bytes, got more")
                 await sink.flush()
-        self._check_whole()
+        await self._check_whole()
         await sink.flush(everything=True)
         sink.close()
         if meter is not None:
@@ -187,23 +190,43 @@ class _Transfer:
         error = DownloadError(show_link(self._url), f"HTTP {status}")
         error.status = status
         if status in BUSY:
-            lost = ResponseLostError(f"GET {show_link(self._url)}", f"HTTP {status}")
-            raise _Busy(lost.with_context(retryable=True, charged="no", status=status))
+            asked = response.headers.get("Retry-After")
+            wait = parse_retry_after(asked, response.headers.get("Date"), time.time())
+            raise self._again(f"HTTP {status}", status=status, retry_after=wait)
         if status in GONE:
             error.hint = "the link has expired or was revoked; links live 24 hours"
         raise error
 
-    def _check_whole(self) -> None:
-        """Compare what came with what was promised, and look whether it is a picture at all."""
-        if self._total is not None and self._sink.size != self._total:
+    async def _check_whole(self) -> None:
+        """Compare what came with what was promised, and look whether it is a picture, with its end."""
+        sink = self._sink
+        if self._total is not None and sink.size != self._total:
             raise aiohttp.ClientPayloadError("short")
-        if sniff(self._sink.head) is None:
-            what = "an HTML page" if self._sink.head.lstrip()[:1] == b"<" else "something else"
+        is_short = self._total is None and sink.size < HEAD  # nobody said how long: it may be what came before a cut
+        if is_short or is_cut(sink.head, sink.tail, sink.size):
+            await sink.restart()
+            raise self._again("expected a whole picture, got one that is cut off")
+        if sniff(sink.head) is None:
+            what = "an HTML page" if sink.head.lstrip()[:1] == b"<" else "something else"
             raise DownloadError(show_link(self._url), f"expected a picture, got {what}")
 
+    def _again(self, reason: str, **context: Any) -> "_AgainError":
+        lost = ResponseLostError(f"GET {show_link(self._url)}", reason)
+        return _AgainError(lost.with_context(retryable=True, charged="no", **context))
 
-class _Busy(Exception):  # noqa: N818 - a signal inside this module
-    """The storage asks to come back later."""
+
+def _not_connected(error: Exception, url: str) -> ConnectError:
+    """Return our error for a connection that was not made; a certificate does not become valid by trying again."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+        why = getattr(cause, "verify_message", None) or "the certificate is not valid"
+        return ConnectError(show_link(url), f"TLS: {why}").with_context(retryable=False)
+    reason = getattr(getattr(error, "os_error", error), "strerror", None)
+    return ConnectError(show_link(url), reason or type(error).__name__)
+
+
+class _AgainError(Exception):
+    """Another attempt may bring the picture; a signal inside this module."""
 
     def __init__(self, error: PhotaError) -> None:
         super().__init__()
@@ -215,8 +238,8 @@ def _as_download_error(failure: PhotaError, url: str, attempts: int) -> Download
         return failure.with_context(attempts=attempts)
     error = DownloadError(show_link(url), getattr(failure, "reason", "") or type(failure).__name__)
     return error.with_context(
-        retryable=True,
+        retryable=failure.retryable,
         attempts=attempts,
         status=getattr(failure, "status", None),
-        hint="try again: what was bought is still there",
+        hint="try again: what was bought is still there" if failure.retryable else CERTIFICATE_HINT,
     )

@@ -1,6 +1,7 @@
-"""Tell picture formats from their first bytes. No I/O."""
+"""Tell picture formats from their first bytes, and whole pictures by their last ones. No I/O."""
 
 HEAD = 32  # bytes that `sniff` needs
+TAIL = 1024  # bytes in which `is_cut` looks for a picture's end: what some programs put behind it is shorter
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "jpg"),
@@ -40,6 +41,24 @@ def sniff(head: bytes) -> str | None:
         brands = (head[8:12], *(head[at : at + 4] for at in range(16, len(head) - 3, 4)))
         return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)
     return None
+
+
+def is_cut(head: bytes, tail: bytes, size: int) -> bool:
+    """Whether a picture ends before its end; formats that have no mark of it are taken for whole.
+
+    Args:
+        head: Its first 32 bytes.
+        tail: Its last 1024 bytes.
+        size: All its bytes.
+    """
+    match sniff(head):
+        case "jpg":
+            return b"\xff\xd9" not in tail  # compressed data cannot hold these two; a thumbnail that ends here can
+        case "png":
+            return b"IEND\xaeB`\x82" not in tail
+        case "webp":
+            return size < 8 + int.from_bytes(head[4:8], "little")
+    return False
 
 
 def file_name(name: str, image_format: str | None) -> str:

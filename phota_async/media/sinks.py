@@ -8,7 +8,7 @@ from typing import Protocol
 from .. import threads
 from ..errors import DownloadError
 from .files import Exists, PartFile
-from .formats import HEAD, file_name, sniff
+from .formats import HEAD, TAIL, file_name, sniff
 
 BATCH = 2 * 2**20  # bytes gathered before a thread writes them: fewer hops, little memory
 
@@ -21,6 +21,11 @@ class Sink(Protocol):
     @property
     def head(self) -> bytes:
         """The picture's first 32 bytes."""
+        ...
+
+    @property
+    def tail(self) -> bytes:
+        """The picture's last 1024 bytes, as far as it has come."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -55,6 +60,11 @@ class MemorySink:
     def head(self) -> bytes:
         """The picture's first bytes."""
         return first_bytes(self.pieces)
+
+    @property
+    def tail(self) -> bytes:
+        """The picture's last bytes."""
+        return last_bytes(self.pieces)
 
     def write(self, data: bytes) -> None:
         """Keep a piece."""
@@ -95,17 +105,23 @@ class FileSink:
         self._pieces: list[bytes] = []
         self._gathered = 0
         self.size = 0
-        self._head = b""
+        self._head = self._tail = b""
 
     @property
     def head(self) -> bytes:
         """The picture's first bytes."""
         return self._head
 
+    @property
+    def tail(self) -> bytes:
+        """The picture's last bytes."""
+        return self._tail
+
     def write(self, data: bytes) -> None:
         """Gather a piece."""
         if len(self._head) < HEAD:
             self._head = (self._head + data[:HEAD])[:HEAD]
+        self._tail = data[-TAIL:] if len(data) >= TAIL else (self._tail + data)[-TAIL:]
         self._pieces.append(data)
         self._gathered += len(data)
         self.size += len(data)
@@ -124,7 +140,7 @@ class FileSink:
 
     async def restart(self) -> None:
         """Empty the file."""
-        self._pieces, self._gathered, self.size, self._head = [], 0, 0, b""
+        self._pieces, self._gathered, self.size, self._head, self._tail = [], 0, 0, b"", b""
         if self._part is not None:
             await threads.run(self._part.truncate)
 
@@ -175,7 +191,7 @@ class FileSink:
                 self._part.discard()
 
     def _replaced(self, content: bytes) -> None:
-        self.size, self._head = len(content), content[:HEAD]
+        self.size, self._head, self._tail = len(content), content[:HEAD], content[-TAIL:]
 
     def _write(self, pieces: Sequence[bytes]) -> None:
         if self._part is None and not self._is_dropped:
@@ -221,3 +237,13 @@ def first_bytes(pieces: Sequence[bytes]) -> bytes:
         if len(head) >= HEAD:
             break
     return head
+
+
+def last_bytes(pieces: Sequence[bytes]) -> bytes:
+    """Return the last 1024 bytes of a rope."""
+    tail = b""
+    for piece in reversed(pieces):
+        tail = piece[-(TAIL - len(tail)) :] + tail
+        if len(tail) >= TAIL:
+            break
+    return tail

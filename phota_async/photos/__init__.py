@@ -4,24 +4,27 @@
         prepared = await workers.prepare("2019/IMG_1.heic")               # upright, at most 4096 px, no place
         await workers.carry_over("2019/IMG_1.heic", "out/IMG_1.edit-1.jpg", operation="edit")
 
-`prepare` and `carry_over` are the same without an event loop; both block. Extra ``images`` (Pillow), and ``heic``
-for HEIC photos; Pillow is imported when a picture has to be decoded, and not before.
+`measure` tells size, sharpness and likeness. All three are the same without an event loop, and block then. Extra
+``images`` (Pillow), and ``heic`` for HEIC photos; Pillow is imported when a picture has to be decoded, and not before.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .carrying import CarriedOver, carry_over
+    from .measuring import Measures, measure
     from .preparing import Prepared, prepare
     from .workers import PhotoWorkers
 
-__all__ = ["CarriedOver", "PhotoWorkers", "Prepared", "carry_over", "prepare"]
+__all__ = ["CarriedOver", "Measures", "PhotoWorkers", "Prepared", "carry_over", "measure", "prepare"]
 
 _HOME_OF = {
     "CarriedOver": "carrying",
+    "Measures": "measuring",
     "PhotoWorkers": "workers",
     "Prepared": "preparing",
     "carry_over": "carrying",
+    "measure": "measuring",
     "prepare": "preparing",
 }
 

@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from ..errors import InputError
+from ..hidden import rich_repr
 
 MAX_PROFILE = 4 * 2**20  # bytes; the largest colour profiles of printers are below 3 MB
 MAX_XMP = 2**20  # bytes; what is larger holds previews, not keywords
@@ -32,6 +33,11 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     declares_colour: bool = False
     """Whether it names its colours without a profile, as PNG can."""
 
+    def __repr__(self) -> str:
+        return f"<Embedded {self.size[0]} x {self.size[1]}>"
+
+    __rich_repr__ = rich_repr
+
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that was encoded again, and what its original carried."""
@@ -43,6 +49,11 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """Pixels, upright."""
     embedded: Embedded
     """Of the original; its profile only if it fits the new picture."""
+
+    def __repr__(self) -> str:
+        return f"<Picture {self.format} {self.size[0]} x {self.size[1]}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Container(Protocol):

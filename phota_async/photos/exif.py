@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..hidden import rich_repr
 from .tags import DATES, Tag
 
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -45,6 +46,11 @@ class Exif(msgspec.Struct, frozen=True, kw_only=True):
     main: Directory = msgspec.field(default_factory=dict)
     photo: Directory = msgspec.field(default_factory=dict)
     place: Directory = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Exif {len(self.main)} + {len(self.photo)} + {len(self.place)} tags>"
+
+    __rich_repr__ = rich_repr
 
     def __bool__(self) -> bool:
         return bool(self.main or self.photo or self.place)

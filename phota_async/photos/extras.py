@@ -11,6 +11,11 @@ def pixels() -> ModuleType:
     return needed(f"{__package__}.pixels", "decoding a photo needs Pillow", "images")
 
 
+def looks() -> ModuleType:
+    """Return the module that measures pictures."""
+    return needed(f"{__package__}.looks", "measuring a photo needs Pillow", "images")
+
+
 def needed(module: str, sentence: str, extra: str) -> ModuleType:
     """Import a module.
 

@@ -48,7 +48,7 @@ def segments(data: bytes, *, scans: bool = True) -> Iterator[Segment]:
     """
     if not data.startswith(b"\xff\xd8"):
         raise BrokenImageError("expected a JPEG, got something else")
-    at, marker = 2, SOI
+    at, marker, has_scan = 2, SOI, False
     while marker != EOI:
         start, marker = _next_marker(data, at)
         at = start + 2
@@ -56,8 +56,11 @@ def segments(data: bytes, *, scans: bool = True) -> Iterator[Segment]:
             continue
         if marker == SOS and not scans:
             return
+        has_scan |= marker == SOS
         if marker != EOI:
             at = _end(data, start, marker)
+        elif not has_scan:
+            raise BrokenImageError("expected a picture, got a JPEG without one")
         yield Segment(marker, start, min(start + 4, at), at)
 
 

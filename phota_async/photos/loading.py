@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import InputError
+from ..hidden import rich_repr
 from ..media.formats import HEAD, sniff
 
 PhotoInput = str | os.PathLike[str] | bytes | bytearray | memoryview
@@ -26,6 +27,8 @@ class Photo(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Photo {self.format}, {len(self.data)} bytes>"
+
+    __rich_repr__ = rich_repr
 
 
 def load(image: PhotoInput, name: str) -> Photo:

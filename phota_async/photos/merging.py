@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from ..hidden import rich_repr
 from . import exif as tiff
 from . import heif, iptc, xmp
 from .embedded import MAX_XMP, Embedded, fits, naming
@@ -32,6 +33,11 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
     exif: Exif = msgspec.field(default_factory=Exif)
     properties: xmp.Properties = msgspec.field(default_factory=dict)
     profile: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<Tags {self.exif!r} {len(self.properties)} properties>"
+
+    __rich_repr__ = rich_repr
 
 
 def tags_of(photo: Photo) -> Tags:

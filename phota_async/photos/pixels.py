@@ -1,4 +1,4 @@
-"""Decode a picture, turn it upright, reduce it, and encode it again: the only home of Pillow here.
+"""Decode a picture, turn it upright, reduce it, and encode it again. Here and in `looks` Pillow is at home.
 
 Decoders get files without metadata where that can be had (JPEG, PNG, WebP), and only the formats named here are
 tried, so that no picture can reach a decoder of something rare.
@@ -50,16 +50,17 @@ def encode_again(data: bytes, image_format: str, embedded: Embedded | None, max_
         BrokenImageError: It cannot be decoded, or has too many pixels.
         ConfigError: It is HEIC, and pi-heif is missing.
     """
-    with _translated(), _opened(data, image_format) as image:
-        embedded = embedded or _embedded(image, data, image_format)
+    with translated(), opened(data, image_format) as image:
+        embedded = embedded or embedded_in(image, data, image_format)
         sampling = _sampling(image, image_format)
-        upright = _upright(_reduced(image, max_side), embedded, image_format)
-        final = _in_colours_we_write(upright)
+        turned = upright(_reduced(image, max_side), embedded, image_format)
+        final = in_colours_we_write(turned)
         return _encode(final, sampling, embedded)
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn what decoders raise into a `BrokenImageError` that says expected and got."""
     try:
         yield
     except (BrokenImageError, ConfigError):
@@ -73,7 +74,8 @@ def _translated() -> Iterator[None]:
         raise BrokenImageError(f"expected a whole picture, got one that cannot be decoded: {reason}") from None
 
 
-def _opened(data: bytes, image_format: str) -> Image.Image:
+def opened(data: bytes, image_format: str) -> Image.Image:
+    """Open a picture as the format that its bytes say, and as no other."""
     if image_format == "tiff" and any(tag in tiff.parse(data).main for tag in _RAW):
         raise BrokenImageError("expected a picture, got a camera's raw file: develop it first")
     with _opening, warnings.catch_warnings():
@@ -90,7 +92,8 @@ def _opened_heic(data: bytes) -> Image.Image:
     return image
 
 
-def _embedded(image: Image.Image, data: bytes, image_format: str) -> Embedded:
+def embedded_in(image: Image.Image, data: bytes, image_format: str) -> Embedded:
+    """Return what only the decoder can tell of a picture's metadata."""
     if image_format in {"heic", "avif"}:
         return heif.read(data)
     exif = data if image_format == "tiff" else b""  # a TIFF file is its own EXIF
@@ -114,10 +117,11 @@ def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:
         return image
     size = tuple(max(1, round(side * max_side / longest)) for side in image.size)
     image.draft(None, (size[0], size[1]))
-    return _in_colours_we_write(image).resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=CARE)
+    return in_colours_we_write(image).resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=CARE)
 
 
-def _upright(image: Image.Image, embedded: Embedded, image_format: str) -> Image.Image:
+def upright(image: Image.Image, embedded: Embedded, image_format: str) -> Image.Image:
+    """Turn a picture as its metadata say."""
     if image_format in {"jpg", "png", "webp"}:
         turn = _TURNS.get(tiff.orientation(tiff.parse(embedded.exif)))
         return image if turn is None else image.transpose(turn)
@@ -126,7 +130,7 @@ def _upright(image: Image.Image, embedded: Embedded, image_format: str) -> Image
     return ImageOps.exif_transpose(image)
 
 
-def _in_colours_we_write(image: Image.Image) -> Image.Image:
+def in_colours_we_write(image: Image.Image) -> Image.Image:
     """Return the picture in grey, RGB, CMYK, or RGBA where it can be seen through."""
     if image.mode in {"L", "RGB", "CMYK"} and not image.has_transparency_data:
         return image

@@ -48,9 +48,10 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 
 def _checked(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks, looking at the checksums of those that a decoder needs."""
-    view = memoryview(data)
+    """Yield the chunks, looking at the checksums of those that a decoder needs; one has to hold the picture."""
+    view, has_picture = memoryview(data), False
     for chunk in chunks(data):
+        has_picture |= chunk.kind == b"IDAT"
         if chunk.kind in _PICTURE:
             told = int.from_bytes(data[chunk.end - 4 : chunk.end], "big")
             if zlib.crc32(view[chunk.start + 4 : chunk.end - 4]) != told:
@@ -58,6 +59,8 @@ def _checked(data: bytes) -> Iterator[Chunk]:
         elif chunk.kind[:1].isupper():
             raise BrokenImageError(f"expected a PNG of the standard, got an unknown part {chunk.kind!r}")
         yield chunk
+    if not has_picture:
+        raise BrokenImageError("expected a picture, got a PNG without one")
 
 
 def read(data: bytes) -> Embedded:

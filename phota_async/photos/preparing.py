@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import msgspec
 
 from ..errors import InputError
+from ..hidden import rich_repr
 from . import exif as tiff
 from . import jpeg, png, webp, xmp
 from .embedded import BrokenImageError, Container, Embedded, Picture, naming
@@ -56,6 +57,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         how = "encoded again" if self.reencoded else "as it was"
         return f"<Prepared {self.format} {self.size[0]}x{self.size[1]}, {len(self.data)} bytes, {how}>"
+
+    __rich_repr__ = rich_repr
 
 
 def prepare(
@@ -125,15 +128,15 @@ def by_decoding(photo: Photo, options: Options) -> Prepared:
     """Prepare a photo by decoding its picture and encoding it again."""
     decoder = pixels()
     with naming(photo.label):
-        bare, embedded = _bare(photo)
-        picture: Picture = decoder.encode_again(bare, photo.format, embedded, options.max_side)
+        data, embedded = bare(photo)
+        picture: Picture = decoder.encode_again(data, photo.format, embedded, options.max_side)
         exif, packet = kept(picture.embedded, picture.size, options)
         container, profile = CONTAINERS[picture.format], picture.embedded.profile
         data = container.write(picture.data, exif=exif, xmp=packet, profile=profile, bare=True)
     return Prepared(data=data, format=picture.format, size=picture.size, reencoded=True)
 
 
-def _bare(photo: Photo) -> tuple[bytes, Embedded | None]:
+def bare(photo: Photo) -> tuple[bytes, Embedded | None]:
     """Return a file without metadata and the metadata, where we can do that ourselves: decoders get no more."""
     container = CONTAINERS.get(photo.format)
     if container is None:

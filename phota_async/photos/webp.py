@@ -11,6 +11,7 @@ from .embedded import MAX_PROFILE, BrokenImageError, Embedded
 
 _PROFILE, _ALPHA, _EXIF, _XMP = 0x20, 0x10, 0x08, 0x04  # the extended header's flags
 _PICTURE = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
+_PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})  # of a picture, or of one of a film
 _CUT = "expected a whole WebP, got one that ends in the middle"
 
 
@@ -66,7 +67,8 @@ def _head(data: bytes, parts: list[Chunk]) -> tuple[int, int, int]:
     """Return the width, the height and the flags as an extended header has them."""
     first = next((part for part in parts if part.kind in {b"VP8X", b"VP8L", b"VP8 "}), None)
     content = data[first.start : first.start + 10] if first else b""
-    if first is None or len(content) < {b"VP8X": 10, b"VP8L": 5, b"VP8 ": 10}[first.kind]:
+    has_pixels = any(part.kind in _PIXELS for part in parts)
+    if first is None or not has_pixels or len(content) < {b"VP8X": 10, b"VP8L": 5, b"VP8 ": 10}[first.kind]:
         raise BrokenImageError("expected a picture, got a WebP without one")
     if first.kind == b"VP8X":
         width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))

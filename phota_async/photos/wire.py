@@ -8,19 +8,21 @@ from typing import BinaryIO
 
 import msgspec
 
+from .measuring import Measures
 from .preparing import Options
 
 PREFIX = struct.Struct(">IQ")  # bytes of the head, bytes of the body
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Prepare this photo."""
+    """Prepare this photo, or measure it."""
 
     label: bytes
     """What errors call it; see `to_bytes`."""
     path: bytes | None = None
     """Its file; ``None`` when the body is the photo."""
-    options: Options
+    options: Options | None
+    """What is to be done to it; ``None`` when it is only measured."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +30,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     format: str = ""
     size: tuple[int, int] = (0, 0)
+    measures: Measures | None = None
+    """What was measured, where that was asked."""
     # Errors
     problem: bytes = b""
     """What is wrong; empty when nothing is."""

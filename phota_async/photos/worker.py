@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from ..errors import ConfigError, PhotaError
 from . import wire
-from .loading import identified, read
+from .loading import Photo, identified, read
+from .measuring import measured
 from .preparing import by_decoding
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4  # Source: linux/prctl.h
@@ -79,10 +80,16 @@ def answer(head: bytes, body: bytes) -> tuple[wire.Answer, bytes]:
     label = wire.to_text(question.label)
     try:
         data = body if question.path is None else read(Path(os.fsdecode(question.path)), label)
-        prepared = by_decoding(identified(data, label), question.options)
+        return _done(identified(data, label), question)
     except PhotaError as error:
         problem, is_setting = wire.to_bytes(error.sentence()), isinstance(error, ConfigError)
         return wire.Answer(problem=problem, hint=error.hint, is_setting=is_setting), b""
     except Exception as error:  # noqa: BLE001 - a bug of ours must not end the worker without a word
         return wire.Answer(problem=wire.to_bytes(f"{label}: {type(error).__name__}: {error}")), b""
+
+
+def _done(photo: Photo, question: wire.Question) -> tuple[wire.Answer, bytes]:
+    if question.options is None:
+        return wire.Answer(measures=measured(photo)), b""
+    prepared = by_decoding(photo, question.options)
     return wire.Answer(format=prepared.format, size=prepared.size), prepared.data

@@ -17,6 +17,7 @@ from ..errors import ConfigError, InputError
 from . import wire
 from .carrying import CarriedOver, carry_over
 from .loading import PhotoInput, label_of, load
+from .measuring import Measures, measure
 from .merging import Mode, Operation
 from .preparing import MAX_SIDE, Options, Prepared, Strip, by_decoding, pixels_of, without_decoding
 from .process import WorkerDiedError, WorkerProcess
@@ -112,10 +113,18 @@ class PhotoWorkers:
             if not self._uses_processes:
                 return await threads.run(_slowly, image, options, name)
             answer, data = await self._ask(*_question(image, options, name))
-        if answer.problem:
-            kind = ConfigError if answer.is_setting else InputError
-            raise kind(wire.to_text(answer.problem)).with_context(hint=answer.hint)
         return Prepared(data=data, format=answer.format, size=answer.size, reencoded=True)
+
+    async def measure(self, image: PhotoInput, *, name: str = "image") -> Measures:
+        """Look at a photo closely; see `phota_async.photos.measure`. Errors and cancelling are those of `prepare`."""
+        self._check_open()
+        async with self._place():
+            if not self._uses_processes:
+                return await threads.run(measure, image, name=name)
+            answer, _ = await self._ask(*_question(image, None, name))
+        if answer.measures is None:
+            raise InputError(f"{label_of(image, name)}: the worker process talks nonsense")
+        return answer.measures
 
     async def carry_over(
         self,
@@ -159,10 +168,10 @@ class PhotoWorkers:
             self._running -= 1
             self._places.release()
 
-    async def _ask(self, question: wire.Question, body: bytes) -> tuple[wire.Answer, bytes]:
+    async def _ask(self, question: wire.Question, photo: bytes) -> tuple[wire.Answer, bytes]:
         worker = await self._worker()
         try:
-            answer = await worker.ask(question, body)
+            head, body = await worker.ask(question, photo)
         except WorkerDiedError as error:
             self._died += 1
             await self._dismiss(worker)
@@ -172,7 +181,10 @@ class PhotoWorkers:
             raise
         self._busy.discard(worker)
         self._idle.append(worker)
-        return answer
+        if head.problem:
+            kind = ConfigError if head.is_setting else InputError
+            raise kind(wire.to_text(head.problem)).with_context(hint=head.hint)
+        return head, body
 
     async def _worker(self) -> WorkerProcess:
         """Return a living worker that nobody uses, or a new one."""
@@ -207,7 +219,7 @@ class PhotoWorkers:
         )
 
 
-def _question(image: PhotoInput, options: Options, name: str) -> tuple[wire.Question, bytes]:
+def _question(image: PhotoInput, options: Options | None, name: str) -> tuple[wire.Question, bytes]:
     """Name a file by its full path, since the worker has a current directory of its own."""
     label = wire.to_bytes(label_of(image, name))
     if isinstance(image, (str, os.PathLike)):

@@ -3,11 +3,15 @@
     rows = [row_of(outcome) async for outcome in outcomes]
     path = await contact_sheet(rows, "out/contact-sheet.html", title="Tuesday")
 
+    path = await sheet_of_run(latest_run("out"))  # of a run whose records lie there, also one that was killed
+
 Needs the extra `report` (Jinja2, Pillow).
 """
 
 from .contact_sheet import contact_sheet
 from .outcomes import row_of
 from .rows import SheetRow
+from .run_rows import rows_of_run
+from .run_sheet import find_run, sheet_of_run
 
-__all__ = ["SheetRow", "contact_sheet", "row_of"]
+__all__ = ["SheetRow", "contact_sheet", "find_run", "row_of", "rows_of_run", "sheet_of_run"]

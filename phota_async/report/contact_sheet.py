@@ -2,14 +2,18 @@
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
+from .cards import Thumbnails
 from .page import render
 from .rows import SheetRow
 from .thumbnails import thumbnails
+
+PRIVATE, SHARED = 0o600, 0o666  # before what the user's own mask takes away
 
 
 async def contact_sheet(
@@ -19,6 +23,7 @@ async def contact_sheet(
     title: str = "Contact sheet",
     note: str = "",
     names: Mapping[str, str] | None = None,
+    is_private: bool = False,
 ) -> Path:
     """Write one self-contained HTML page that shows sources, results, prompts, identity and prices.
 
@@ -31,6 +36,7 @@ async def contact_sheet(
         title: The heading.
         note: A line below the heading.
         names: Profile id to the name that people know it by.
+        is_private: Whether only its owner may read the page.
 
     Returns:
         The path of the page.
@@ -38,17 +44,22 @@ async def contact_sheet(
     target = Path(path)
     listed = list(rows)
     small = await thumbnails(photo for row in listed for photo in (*row.sources, *row.results))
-    pieces = render(listed, small, folder=target.parent, title=title, note=note, names=names)
-    await anyio.to_thread.run_sync(write_atomically, target, pieces)
+    head = {"title": title, "note": note, "names": names}
+    await anyio.to_thread.run_sync(_write, target, listed, small, head, PRIVATE if is_private else SHARED)
     return target
 
 
-def write_atomically(path: Path, pieces: Iterable[str]) -> None:
+def _write(path: Path, rows: Sequence[SheetRow], small: Thumbnails, head: Mapping[str, Any], mode: int) -> None:
+    write_atomically(path, render(rows, small, folder=path.parent, **head), mode)
+
+
+def write_atomically(path: Path, pieces: Iterable[str], mode: int = SHARED) -> None:
     """Write text into a file beside ``path`` and rename it, so that nobody ever reads half a page."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
+        part.touch(mode=mode, exist_ok=False)
+        with part.open("r+", encoding="utf-8", errors="replace", newline="\n") as file:
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())

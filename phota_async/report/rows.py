@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..hidden import rich_repr
+
 SheetPhoto = str | Path | bytes
 """A photo of a row: a path, an ``http(s)`` address (named, never fetched) or the bytes themselves."""
 
@@ -43,10 +45,29 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
     """US dollars, the most this row costs; ``None`` where no price is published."""
     seconds: float | None = None
     """Seconds from the start of the request to its end; ``None`` when nobody measured."""
+    is_estimate: bool = False
+    """Whether the prices are what it would cost: a dry run's."""
+    charged: str = ""
+    """Of what went wrong: ``no``, ``refunded`` or ``unknown``; ``""`` where nobody says."""
     error: str = ""
     """What went wrong, with the hint; ``""`` when nothing did."""
+    hint: str = ""
+    """What to do next; the page shows it on a line of its own."""
     request_id: str | None = None
     """The service's mark of the exchange, or the job's id."""
+    recognised: tuple[Mapping[str, int] | None, ...] = ()
+    """Who was recognised in each of the results; ``None`` where that was told of several together, or not."""
+    candidates: tuple[str, ...] | None = None
+    """Profile ids that were passed to be matched; ``None`` where that is not known."""
+    options: tuple[str, ...] = ()
+    """What else was asked for, in words: ``2K``, ``gpt-image-2``."""
+    warnings: tuple[str, ...] = ()
+    """What is worth knowing of what went well."""
+
+    def __repr__(self) -> str:
+        return f"<SheetRow {self.key} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -54,6 +75,11 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
         if self.status != "done":  # who was recognised in a skipped item was said when it was made
             return ()
         return tuple(profile_id for profile_id in self.expected if not self.found.get(profile_id))
+
+    @property
+    def kind(self) -> str:
+        """What the row is filed under: its status, or ``missed`` where a picture came back without somebody."""
+        return "missed" if self.missing else self.status if self.status in _RANK else "other"
 
     @property
     def rank(self) -> int:
@@ -85,11 +111,17 @@ def without_links(text: str) -> str:
     return _LINK.sub(r"\1\2/…", text)
 
 
+def clipped(text: str, limit: int) -> str:
+    """Cut a text that is longer than anybody reads."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def money(low: Decimal | None, high: Decimal | None) -> str:
     """Write a price or a range of prices in US dollars; ``""`` where it is not known."""
-    if low is None and high is None:
+    known = [value for value in (low, high) if value is not None]
+    if not known:
         return ""
-    least, most = (f"{value.quantize(Decimal('0.01')):,}" for value in (low or high, high or low) if value is not None)
+    least, most = (f"{value.quantize(Decimal('0.01')):,}" for value in (known[0], known[-1]))
     return f"${least}" if least == most else f"${least}\N{EN DASH}{most}"
 
 

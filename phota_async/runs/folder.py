@@ -18,11 +18,13 @@ from .. import __version__
 from ..errors import InputError
 from ..media.files import translated
 from ..results import StrPath, to_path
+from .paths import to_text
 from .records import ItemRecord, RunRecord, decode_item, decode_run, encode
 
 RUNS = Path(".phota") / "runs"
 PRIVATE = 0o600
 ITEMS, RUN = "items.jsonl", "run.json"
+NO_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises over a stranger's bytes
 MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by a run
 
 
@@ -64,7 +66,7 @@ class RunFolder:
             RunRecord(
                 run=name,
                 operation=operation,
-                output=str(root.absolute()),
+                output=to_text(root),
                 started=_stamp(begun),
                 version=__version__,
                 settings=dict(settings or {}),
@@ -80,7 +82,7 @@ class RunFolder:
         """
         try:
             return decode_run((self.path / RUN).read_bytes())
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *NO_RECORD) as error:
             raise InputError(f"{self.path}: expected the folder of a run, got {type(error).__name__}") from None
 
     def append(self, record: ItemRecord) -> None:
@@ -120,7 +122,7 @@ class RunFolder:
                 while line := file.readline(MAX_LINE):
                     try:
                         yield decode_item(line)
-                    except msgspec.DecodeError:  # cut by a crash, or not ours
+                    except NO_RECORD:  # cut by a crash, or not ours
                         continue
         except FileNotFoundError:
             return

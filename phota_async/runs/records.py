@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from ..hidden import rich_repr
+
 ITEM_SCHEMA = "phota.item/1"
 RUN_SCHEMA = "phota.run/1"
 
@@ -82,7 +84,8 @@ class ItemRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     """``done``, ``failed``, ``skipped``, ``unknown``, ``budget`` or ``planned``."""
     sources: tuple[str, ...] = ()
-    """Its photos: absolute paths, or links without what signs them; ``""`` for one that was only in memory."""
+    """Its photos: absolute paths (as ``file:`` addresses where they are not UTF-8), or links without what signs
+    them; ``""`` for one that was only in memory."""
     request: dict[str, Any] = {}
     """The service's fields that differ from their defaults, photos excepted. It holds the prompt."""
     outputs: tuple[OutputRecord, ...] = ()
@@ -97,9 +100,15 @@ class ItemRecord(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"<ItemRecord {self.key} {self.status}>"
 
+    __rich_repr__ = rich_repr
+
     def without_prompt(self) -> "ItemRecord":
-        """Return it as others may read it: without the words of the prompt."""
-        return msgspec.structs.replace(self, request={n: v for n, v in self.request.items() if n != "prompt"})
+        """Return it as others may read it: without the words of the prompt, also where an error repeats them."""
+        prompt, rest = self.request.get("prompt"), {n: v for n, v in self.request.items() if n != "prompt"}
+        error = self.error
+        if error is not None and isinstance(prompt, str) and prompt:
+            error = msgspec.structs.replace(error, message=error.message.replace(prompt, "…"))
+        return msgspec.structs.replace(self, request=rest, error=error)
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +120,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     """``edit``, ``generate``, ``enhance``, ``remix``, or ``mixed``."""
     output: str
-    """The absolute path of the folder it wrote to, as it was then."""
+    """The absolute path of the folder it wrote to, as it was then; a ``file:`` address where it is not UTF-8."""
     started: str
     """UTC, ISO 8601."""
     ended: str | None = None
@@ -126,6 +135,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<RunRecord {self.run} {self.operation}>"
+
+    __rich_repr__ = rich_repr
 
 
 encode = msgspec.json.Encoder().encode

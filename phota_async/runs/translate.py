@@ -12,6 +12,7 @@ from ..batch import Outcome
 from ..errors import InputError, PhotaError
 from ..ledger.identity import parameters_of
 from ..requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, RemixRequest, images_of
+from .paths import from_text, to_text
 from .records import Cost, ErrorRecord, Identity, ItemRecord, OutputRecord, RequestMarks
 
 KINDS: dict[str, type[AnyRequest]] = {
@@ -29,13 +30,13 @@ def record_of(
         outcome: An outcome of a batch.
         output: The batch's folder; paths below it are told relative to it.
         run: The run's name.
-        number: The item's place in the run's order, from 1.
-        seconds: How long it took, where somebody measured.
+        number: The item's place in the run's order, from 1; 0 takes the outcome's.
+        seconds: How long it took; ``None`` takes the outcome's.
     """
     low, high = outcome.estimate or (None, None)
     return ItemRecord(
         run=run,
-        number=number,
+        number=number or outcome.number,
         key=outcome.key,
         operation=outcome.request.operation,
         status=outcome.status,
@@ -45,7 +46,7 @@ def record_of(
         identity=_identity(outcome),
         cost=Cost(low=low, high=high, settled=None if outcome.status == "planned" else outcome.spent),
         marks=_marks(outcome),
-        seconds=seconds,
+        seconds=outcome.seconds if seconds is None else seconds,
         warnings=tuple(f"metadata could not be put into {Path(path).name}" for path in outcome.uncarried),
         error=None if outcome.error is None else error_record(outcome.error),
     )
@@ -88,9 +89,9 @@ def _fields(kind: type[AnyRequest], record: ItemRecord) -> dict[str, Any]:
     extra = {name: value for name, value in record.request.items() if name not in known}
     fields = {name: value for name, value in record.request.items() if name in known}
     photos = (
-        {"images": list(record.sources)}
+        {"images": [*map(from_text, record.sources)]}
         if kind is EditRequest
-        else dict(zip(kind.photos, record.sources, strict=False))
+        else dict(zip(kind.photos, map(from_text, record.sources), strict=False))
     )
     return {"operation": kind.operation, **photos, **fields, "extra": extra}
 
@@ -100,7 +101,7 @@ def _source(image: Any) -> str:
     if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
         return _without_signature(image)
     if isinstance(image, os.PathLike) or (isinstance(image, str) and not image.lower().startswith("data:")):
-        return os.path.abspath(os.fsdecode(image))  # noqa: PTH100 - pathlib leaves ".." where it is
+        return to_text(image)
     return ""
 
 
@@ -135,7 +136,7 @@ def _outputs(outcome: Outcome, output: Path | None) -> Iterator[OutputRecord]:
 def _place(path: Path, output: Path | None) -> str:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - pathlib leaves ".." where it is
     root = None if output is None else Path(os.path.abspath(output))  # noqa: PTH100
-    return absolute.relative_to(root).as_posix() if root and absolute.is_relative_to(root) else str(absolute)
+    return absolute.relative_to(root).as_posix() if root and absolute.is_relative_to(root) else to_text(absolute)
 
 
 def _identity(outcome: Outcome) -> Identity:

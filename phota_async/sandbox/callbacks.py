@@ -9,6 +9,8 @@ from typing import Any, Literal
 import aiohttp
 import msgspec
 
+from phota_async.hidden import rich_repr
+
 Scheme = Literal["sha256", "hex", "v1", "base64", "timestamp"]
 DELIVERY_TIMEOUT = 10.0  # seconds, real ones
 WHSEC = "whsec_"
@@ -28,6 +30,11 @@ class SentCallback(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     """Why there was none."""
 
+    def __repr__(self) -> str:
+        return f"<SentCallback {self.status}>"
+
+    __rich_repr__ = rich_repr
+
 
 class Signing(msgspec.Struct, frozen=True, kw_only=True):
     """How callbacks are signed and sent."""
@@ -40,6 +47,11 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True):
     """Key with the decoded base64 behind ``whsec_`` instead of the secret's UTF-8 text."""
     copies: int = 1
     """How often each callback is delivered."""
+
+    def __repr__(self) -> str:
+        return f"<Signing {self.scheme}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Callbacks:

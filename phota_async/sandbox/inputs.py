@@ -75,7 +75,7 @@ class Inputs:
             async with self._session.get(url, timeout=aiohttp.ClientTimeout(FETCH_TIMEOUT)) as answer:
                 if answer.status != 200:  # noqa: PLR2004, OK
                     raise _unreachable(url, str(answer.status))
-                return await answer.content.read(MAX_PHOTO_BYTES)
+                return await _read_whole(answer, url)
         except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
             raise _unreachable(url, type(exc).__name__) from exc
 
@@ -93,6 +93,15 @@ def is_loopback(host: str) -> bool:
 
 def _open_base64(text: str) -> Photo:
     return open_photo(decode_base64(text))
+
+
+async def _read_whole(answer: aiohttp.ClientResponse, url: str) -> bytes:
+    data = bytearray()
+    async for chunk in answer.content.iter_any():
+        data += chunk
+        if len(data) > MAX_PHOTO_BYTES:
+            raise _unreachable(url, f"it has more than {MAX_PHOTO_BYTES} bytes")
+    return bytes(data)
 
 
 def _unreachable(url: str, why: str) -> ServiceError:

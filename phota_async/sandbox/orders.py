@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from phota_async.hidden import rich_repr
 from phota_async.sandbox.document import request_schema
 from phota_async.sandbox.errors import MODERATION, ServiceError, moderated
 from phota_async.sandbox.sizes import RESOLUTIONS
@@ -46,6 +47,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """The idempotency value."""
     digest: str
     """Tells whether two bodies are the same, the idempotency value left out."""
+
+    def __repr__(self) -> str:
+        return f"<Order {self.operation} x{self.num_output_images}>"
+
+    __rich_repr__ = rich_repr
 
 
 def read_order(operation: str, body: Any, *, allow_http_callbacks: bool = False) -> Order:

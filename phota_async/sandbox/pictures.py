@@ -8,6 +8,7 @@ from threading import Lock
 import msgspec
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps, ImageStat
 
+from phota_async.hidden import rich_repr
 from phota_async.sandbox.drawing import add_badge, add_caption, add_insets, draw_landscape, tint
 from phota_async.sandbox.photos import WORKING_SIDE, Photo
 from phota_async.sandbox.sizes import Size
@@ -34,6 +35,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs; for remix the content, then the style."""
     subjects: tuple[Photo, ...] = ()
     """A training photo of each named profile that is recognised."""
+
+    def __repr__(self) -> str:
+        return f"<Recipe {self.operation} {self.size}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from phota_async.hidden import rich_repr
 from phota_async.sandbox.errors import ServiceError
 from phota_async.sandbox.photos import Photo, placeholder
 from phota_async.sandbox.validation import finding
@@ -41,13 +42,20 @@ class TrainedProfile(msgspec.Struct, kw_only=True):
     image_urls: list[str] = []
     """Where the training photos were."""
     photos: list[Photo] = []
-    """The training photos that could be read."""
+    """The first training photos that could be read."""
+    fetched: int = 0
+    """How many training photos were fetched by their links; those beyond this machine never are."""
     problem: str | None = None
     """Why the validation fails; ``None`` when it passes."""
     forced_status: str | None = None
     """A status that a test has set, whatever the time."""
     forced_message: str | None = None
     """The message that goes with it."""
+
+    def __repr__(self) -> str:
+        return f"<TrainedProfile {self.profile_id}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def portrait(self) -> Photo:

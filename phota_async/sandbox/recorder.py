@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from multidict import CIMultiDict
 
+from phota_async.hidden import rich_repr
+
 KEY_HEADER = "X-API-Key"
 HIDDEN = "***"
 IMAGE_FIELDS = ("image", "input_image", "reference_image")
@@ -42,6 +44,11 @@ class SeenRequest(msgspec.Struct, kw_only=True):
     """Status of the answer; ``None`` before it and after a reset."""
     struck: bool = False
     """Whether a fault struck it."""
+
+    def __repr__(self) -> str:
+        return f"<SeenRequest {self.method} {self.path} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.status or '-'}"

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from phota_async.hidden import rich_repr
 from phota_async.sandbox.answers import (
     handle_fields,
     job_fields,
@@ -35,6 +36,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """As aiohttp read it."""
     body: Any
     """Its JSON."""
+
+    def __repr__(self) -> str:
+        return f"<Call {self.request.method} {self.request.path}>"
+
+    __rich_repr__ = rich_repr
 
     def part(self, name: str) -> str:
         """Return a variable part of the path, decoded."""

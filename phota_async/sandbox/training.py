@@ -23,7 +23,7 @@ async def add_profile(parts: Parts, body: Any) -> TrainedProfile:
     tier = body.get("training_tier", "standard")
     check_limits(body["image_urls"], tier)
     _find_subject(body["image_urls"])
-    photos, problem = await _look_at(parts, body["image_urls"])
+    photos, problem, fetched = await _look_at(parts, body["image_urls"])
     profile = TrainedProfile(
         profile_id=parts.new_id("prof"),
         created_at=parts.clock.time(),
@@ -32,6 +32,7 @@ async def add_profile(parts: Parts, body: Any) -> TrainedProfile:
         training_tier=tier,
         image_urls=body["image_urls"],
         photos=photos[:KEPT_PHOTOS],
+        fetched=fetched,
         problem=problem or _next_problem(parts),
     )
     _charge(parts, profile)
@@ -50,17 +51,19 @@ def _find_subject(image_urls: list[str]) -> None:
             raise ServiceError(400, f"No person, dog or cat was found in image_urls[{index}]")
 
 
-async def _look_at(parts: Parts, image_urls: list[str]) -> tuple[list[Photo], str | None]:
+async def _look_at(parts: Parts, image_urls: list[str]) -> tuple[list[Photo], str | None, int]:
     """Open the photos that are on this machine; what is wrong with one shows up as status ERROR."""
     photos: list[Photo] = []
     problems: list[str] = []
+    fetched = 0
     for index, url in enumerate(image_urls):
         try:
             if len(photos) < KEPT_PHOTOS or parts.inputs.is_local(url):
                 photos.append(await parts.inputs.read(url))
+                fetched += parts.inputs.is_local(url)
         except ServiceError as error:
             problems.append(f"image_urls[{index}]: {error.text}")
-    return photos, "; ".join(problems) or None
+    return photos, "; ".join(problems) or None, fetched
 
 
 def _next_problem(parts: Parts) -> str | None:

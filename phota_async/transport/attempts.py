@@ -20,6 +20,7 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from ..hidden import rich_repr
 from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, age_of, backoff, decide, fault_of, parse_retry_after
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SUCCESS, REDIRECTS = range(200, 300), range(300, 400)
+NO_ANSWERS = frozenset((*range(SUCCESS.start), 304))  # they say nothing of what was asked for
 DEPRECATION = istr("X-Phota-Deprecation-Date")
 MAX_PAUSE = 300.0  # seconds that all calls keep still; whoever asks for longer is asked again
 UNTOLD = 8 * 2**20  # bytes reserved for an answer that does not tell its length
@@ -50,6 +52,11 @@ class Reply(msgspec.Struct, Generic[T], frozen=True):
     attempts: int
     status: int
     retry_after: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<Reply {self.status} after {self.attempts}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Sending(AttemptCounter, Generic[T]):
@@ -118,6 +125,9 @@ class Sending(AttemptCounter, Generic[T]):
             return await (self._look(receive) if is_look and self._transport.looks else self._exchange(body, receive))
         except PhotaError as error:
             failure = error
+        except asyncio.CancelledError as error:
+            error.__traceback__ = None  # aiohttp's frames hold what is sent, and tracebacks are printed
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = self._refusal or translate(error, self._call, self._transport.origin, body)
         finally:
@@ -213,9 +223,11 @@ class Sending(AttemptCounter, Generic[T]):
         if date := headers.get(DEPRECATION):
             self._transport.note(self._call, date)
         request_id = headers.get("X-Request-Id")
+        if status in NO_ANSWERS:
+            return lost(self._call, f"HTTP {status} answers nothing").with_context(request_id=request_id)
         if status not in SUCCESS and not (self._call.may_redirect and status in REDIRECTS):
             self._refusal = error_from(status, headers, b"", self._call)  # if its body never comes
-            return error_from(status, headers, await read_beginning(response), self._call)
+            return error_from(status, headers, self._transport.redact(await read_beginning(response)), self._call)
         try:
             value = await receive(response)
         except PhotaError as error:

@@ -134,6 +134,10 @@ class Transport:
         headers["Accept-Encoding"] = "identity"  # unpacking costs ten times what base64 costs
         return headers
 
+    def redact(self, body: bytes) -> bytes:
+        """Return an error's body without the key: some services repeat the one that they refuse."""
+        return self._secret.redact(body)
+
     @property
     def can_renew_key(self) -> bool:
         """Whether the key may be another one when it is asked for again."""

@@ -33,6 +33,8 @@ def translate(  # noqa: PLR0911 - a border has many gates
         aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientProxyConnectionError,
     ):
         return ConnectError(origin, _reason(error))
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return ConnectError(origin, f"the proxy answered HTTP {error.status}")
     if body is not None and not body.started and isinstance(error, TimeoutError) and type(error) is TimeoutError:
         return DeadlineError(f"{call.route}: out of time before it was sent")
     if body is not None and not body.started:
@@ -81,6 +83,7 @@ def _reason(error: Exception) -> str:
 _WORDS: dict[type[Exception], str] = {
     aiohttp.ServerDisconnectedError: "the service closed the connection",
     aiohttp.ClientPayloadError: "the answer is cut off",
+    aiohttp.ClientResponseError: "what came is no HTTP",  # its own words repeat what came
     aiohttp.ConnectionTimeoutError: "no connection in time",
     aiohttp.ClientConnectionResetError: "the connection was reset",
 }

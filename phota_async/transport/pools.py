@@ -160,8 +160,22 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class CleanConnector(aiohttp.TCPConnector):
+    """Keeps no connection on which something came unasked: it would be taken for the answer to the next request.
+
+    Gateways send a late 408 that way, and a broken one somebody else's answer.
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (kept := await super()._get(key, traces)) is not None:
+            if kept.protocol is not None and not kept.protocol.should_close:
+                break
+            kept.close()
+        return kept
+
+
 def _session(config: ClientConfig, keepalive: float, resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
+    connector = CleanConnector(
         limit=0,  # the Limiter bounds calls; a second bound here would hide a wait from the deadline
         keepalive_timeout=keepalive,
         ssl=config.ssl_context or True,

@@ -18,6 +18,7 @@ from phota_async import Batch, BatchItem, EditRequest, GenerateRequest, InputErr
 from phota_async.batch import collisions
 from phota_async.batch.collisions import SIMPLE, check_places, place_of
 from phota_async.batch.names import target_of
+from phota_async.batch.templates import Names
 from phota_async.config import Mode
 from phota_async.media.files import Exists
 from phota_async.requests import AnyRequest
@@ -178,7 +179,7 @@ SUFFIX = st.sampled_from(["", ".png", ".JPG", ".txt", ".jpeg", "png", "."])
 @given(name=NAMES, suffix=SUFFIX)
 def test_the_quick_way_to_a_place_leads_where_the_slow_one_does(name: str, suffix: str) -> None:
     key = name + suffix
-    found = place_of(key, SEA)
+    found = place_of(BatchItem(key, SEA), Names())
     try:
         target = target_of(Path("out"), key, SEA)
     except InputError:
@@ -200,7 +201,7 @@ async def test_looking_through_many_items_lets_the_loop_breathe() -> None:
 
     counting = asyncio.ensure_future(count())
     items: Any = [None, "x", BatchItem("x", None), *(BatchItem(f"{number}.png", SEA) for number in range(20_000))]  # type: ignore[arg-type]
-    await check_places(items, Path("out"))
+    await check_places(items, Path("out"), Names())
     counting.cancel()
     assert turns >= 20
 
@@ -223,9 +224,9 @@ async def test_a_sequence_that_fails_on_the_way_is_the_batchs_to_tell_of(
 def test_equal_marks_alone_are_no_collision() -> None:
     items = [BatchItem("a", SEA), BatchItem("b", SEA)]
     marks = {hash("a.generate-1"), hash("b.generate-1")}
-    collisions._name_them(items, marks, Path("out"))
+    collisions._name_them(items, marks, Path("out"), Names())
     with pytest.raises(InputError, match=r"got 'a' and 'A\.png' for"):
-        collisions._name_them([*items, BatchItem("A.png", SEA)], marks, Path("out"))
+        collisions._name_them([*items, BatchItem("A.png", SEA)], marks, Path("out"), Names())
 
 
 async def test_what_is_there_is_skipped(listen: Listen, connect: Connect, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import msgspec
 from support import batch_program
 from support.folders import tree
 from support.memory import folder_in_memory
-from support.programs import run_program
+from support.processes import run_program
 from support.till import Till
 
 from .trial import Trial

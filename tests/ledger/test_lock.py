@@ -59,11 +59,12 @@ def test_it_can_be_taken_again_after_its_release(tmp_path: Path) -> None:
         assert "free" in repr(lock)
 
 
-def test_an_owner_that_cannot_be_read_is_another_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [b"gibberish", b'{"host":"\xff"}', b"[" * 4000])
+def test_an_owner_that_cannot_be_read_is_another_process(tmp_path: Path, said: bytes) -> None:
     path = tmp_path / "ledger.sqlite"
     first = OwnerLock(path)
     first.acquire()
-    first.path.write_text("gibberish")
+    first.path.write_bytes(said)
     with pytest.raises(LedgerError, match="held by another process"):
         OwnerLock(path).acquire()
     first.release()

@@ -218,6 +218,35 @@ async def test_what_does_not_pass_is_an_error_without_the_signature(
     assert "s3cr3t" not in f"{error!r} {error}"
 
 
+HALVES: dict[str, Behaviour] = {
+    **{f"half a {kind}": answer(200, picture(200, kind)[:100], TAG) for kind in ("jpg", "png")},
+    "half a webp": answer(200, b"RIFF\xc0\x00\x00\x00WEBPVP8 " + bytes(84), TAG),
+    "half, packed in chunks": answer(200, PHOTO[:100], TAG, chunked=True),
+    "half, until the end": answer(200, PHOTO[:100], TAG, length=None),
+    "two bytes, until the end": answer(200, PHOTO[:2], TAG, length=None),
+    "nothing, until the end": answer(200, b"", TAG, length=None),
+}
+
+
+@pytest.mark.parametrize("half", HALVES)
+async def test_half_a_picture_is_never_taken_for_a_whole_one(
+    listen: Listen, connect: Connect, tmp_path: Path, half: str
+) -> None:
+    """Though all came that was promised: the storage itself has no more of it, for now or for good."""
+    peer = await listen(HALVES[half], HALVES[half], answer(200, PHOTO, TAG))
+    for_good = await listen(HALVES[half])
+    client = connect(peer)
+
+    path = await OutputImage(url=peer.link(), fetch=fetcher(client)).save(tmp_path / "a.jpg")
+    assert path.read_bytes() == PHOTO
+    assert ["range" in each.headers for each in peer.requests] == [False] * 3
+
+    with pytest.raises(DownloadError, match="cut off") as caught:
+        await OutputImage(url=for_good.link(), fetch=fetcher(client)).save(tmp_path / "b.jpg")
+    assert (caught.value.attempts, caught.value.retryable) == (5, True)
+    assert names(tmp_path) == ["a.jpg"]
+
+
 async def test_a_storage_that_is_not_there(connect: Connect) -> None:
     async with Peer() as gone:
         link = gone.link()
@@ -252,7 +281,6 @@ WRONG: dict[str, tuple[Behaviour, str]] = {
     "XML": (answer(200, b"<?xml version='1.0'?><Error/>"), "an HTML page"),
     "JSON": (json({"detail": "soon"}), "something else"),
     "nothing": (answer(200, b""), "something else"),
-    "nothing, until the end": (answer(200, b"", length=None), "something else"),
     "packed": (answer(200, PHOTO, {"Content-Encoding": "gzip"}), "a packed one"),
     "204": (answer(204, b"", length=None), "HTTP 204"),
     "400": (answer(400), "HTTP 400"),

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -196,3 +197,24 @@ def test_no_file_reaches_a_decoder_of_something_rare(tmp_path: Path) -> None:
             pass
         with pytest.raises(InputError, match="something else"):
             prepare(tmp_path / name)
+
+
+def without(kind: str) -> bytes:
+    """Return a photo of which everything is there but its picture."""
+    data = WHOLE[kind]
+    if kind == "jpg":
+        parts = [(each.start, each.end) for each in jpeg.segments(data) if each.marker != jpeg.SOS]
+        return b"\xff\xd8" + b"".join(data[start:end] for start, end in parts)
+    if kind == "png":
+        return png.SIGNATURE + b"".join(
+            data[each.start : each.end] for each in png.chunks(data) if each.kind != b"IDAT"
+        )
+    kept = [data[each.start - 8 : each.end + each.end % 2] for each in webp.chunks(data) if each.kind != b"VP8 "]
+    return b"".join((b"RIFF", struct.pack("<I", 4 + sum(map(len, kept))), b"WEBP", *kept))
+
+
+@pytest.mark.parametrize("strip", ["none", "gps", "all"])
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
+def test_a_photo_without_a_picture_is_none(kind: str, strip: Any) -> None:
+    with pytest.raises(InputError, match=r"expected a picture, got a (JPEG|PNG|WebP) without one"):
+        prepare(without(kind), strip=strip)

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -45,6 +45,14 @@ class Received(msgspec.Struct, kw_only=True):
     @property
     def json(self) -> Any:
         return msgspec.json.decode(self.body)
+
+
+def reset_connection(writer: asyncio.StreamWriter) -> NoReturn:
+    """Close with an RST."""
+    found: socket.socket = writer.get_extra_info("socket")
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
+    writer.transport.abort()
+    raise ConnectionError("reset")
 
 
 class Exchange:
@@ -84,10 +92,7 @@ class Exchange:
 
     def reset(self) -> NoReturn:
         """Close with an RST."""
-        found: socket.socket = self.writer.get_extra_info("socket")
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-        self.writer.transport.abort()
-        raise ConnectionError("reset")
+        reset_connection(self.writer)
 
     def close(self) -> NoReturn:
         """Close in good order."""
@@ -105,23 +110,31 @@ class Peer:
         requests: What was received, in order.
         connections: How many were accepted.
         heard: Set whenever a request's head has come in.
+        doors: For each new connection, the bytes after which it is reset; ``None`` and no more entries: never.
     """
 
     def __init__(
-        self, *script: Behaviour, ssl_context: ssl.SSLContext | None = None, port: int = 0, is_deaf: bool = False
+        self,
+        *script: Behaviour,
+        ssl_context: ssl.SSLContext | None = None,
+        port: int = 0,
+        is_deaf: bool = False,
+        host: str = "127.0.0.1",
     ) -> None:
         self.script = list(script)
+        self.host = host
         self.port = port
         self.requests: list[Received] = []
         self.connections = 0
         self.heard = asyncio.Event()
+        self.doors: Iterator[int | None] = iter(())
         self.tasks: set[asyncio.Task[None]] = set()
         self._ssl = ssl_context
         self._is_deaf = is_deaf  # bound to its port, but refusing connections until `wake`
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, ssl=self._ssl, backlog=512, start_serving=not self._is_deaf
+            self._serve, self.host, self.port, ssl=self._ssl, backlog=512, start_serving=not self._is_deaf
         )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -140,7 +153,8 @@ class Peer:
 
     @property
     def origin(self) -> str:
-        return f"{'https' if self._ssl else 'http'}://127.0.0.1:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self._ssl else 'http'}://{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -165,11 +179,18 @@ class Peer:
         number = self.connections
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+                await self._open(reader, writer)
                 while True:
                     await self._exchange(number, reader, writer)
         finally:
             writer.transport.abort()
             self.tasks.discard(task)
+
+    async def _open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at = next(self.doors, None)
+        if at is not None:
+            await reader.readexactly(at)
+            reset_connection(writer)
 
     async def _exchange(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+TAILS = {"jpg": b"\xff\xd9", "png": b"\x00\x00\x00\x00IEND\xaeB`\x82", "webp": b"", "heic": b""}
 HEADS = {
     "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
     "png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
@@ -16,9 +17,9 @@ HEADS = {
 
 
 def picture(size: int = 300, kind: str = "jpg", seed: int = 0) -> bytes:
-    """Return ``size`` bytes that begin as a picture does; another seed gives another one."""
-    head = HEADS[kind]
-    return head + random.Random(seed).randbytes(size - len(head))
+    """Return ``size`` bytes that begin and end as a picture does; another seed gives another one."""
+    head, tail = HEADS[kind], TAILS[kind]
+    return head + random.Random(seed).randbytes(size - len(head) - len(tail)) + tail
 
 
 PHOTO = picture()

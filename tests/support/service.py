@@ -11,8 +11,8 @@ from yarl import URL
 BASE_URL = "https://api.photalabs.com/v1/phota"
 KEY = "key-which-no-error-may-show"
 LINKS = ["https://cdn.example.com/1.jpg?signature=a", "https://cdn.example.com/2.jpg?signature=b"]
-JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00 a photo in name only"
-PNG = b"\x89PNG\r\n\x1a\n a picture in name only"
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00 a photo in name only\xff\xd9"
+PNG = b"\x89PNG\r\n\x1a\n a picture in name only IEND\xaeB`\x82"
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.clients import KEY, quick
+from support.leftovers import check_nothing_left
 from support.peer import Behaviour, Peer, answer, by_path, script, until
 from support.pictures import image_answer, job_answer, picture
 from support.steps import SteppingLoop, every_step
@@ -43,7 +44,8 @@ async def one_photo(client: PhotaClient, folder: Path) -> None:
 
 async def a_batch(client: PhotaClient, folder: Path, mode: Mode = "sync") -> None:
     items = [BatchItem(f"{number}", GenerateRequest(prompt="a sea")) for number in range(2)]
-    async with Batch(client, items, max_concurrency=2, mode=mode, output=folder) as outcomes:
+    as_they_come: dict[str, Any] = {"metadata": "none", "mark": False}
+    async with Batch(client, items, max_concurrency=2, mode=mode, output=folder, **as_they_come) as outcomes:
         assert [outcome.status async for outcome in outcomes] == ["done"] * 2
 
 
@@ -113,7 +115,7 @@ def test_a_cut_at_any_step_leaves_nothing(tmp_path: Path, flow: str, is_cold: bo
                 await client.profiles.list()
                 await client.generate("a sea")
             await loop.cut(FLOWS[flow](client, folder))
-            check(client)
+            check_nothing_left(client)
             await until(lambda: not tasks_besides(peer))
             assert await client.profiles.list() == []
             await client.aclose()
@@ -124,19 +126,6 @@ def test_a_cut_at_any_step_leaves_nothing(tmp_path: Path, flow: str, is_cold: bo
             assert path.read_bytes() in BOUGHT, f"step {loop.at}: {path.name}"
             path.unlink()
     assert cuts >= LEAST.get(flow, 25)
-
-
-POOLS = ("paid", "free", "downloads")
-
-
-def check(client: PhotaClient) -> None:
-    """Look at all that a call takes while it runs."""
-    statistics = client.limiter.statistics()
-    assert (statistics.running, statistics.waiting, statistics.bytes_in_flight) == (0, 0, 0)
-    sessions = [getattr(each, name) for each in client._transport.pools._pools.values() for name in POOLS]
-    for session in sessions:
-        assert session.connector is not None
-        assert not session.connector._acquired
 
 
 def tasks_besides(peer: Peer) -> set[asyncio.Task[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.clients import KEY, Connect, Listen, quick
 from support.peer import Exchange, answer, by_path, json, reset, script, silence
-from support.pictures import PHOTO, image_answer, job_answer
+from support.pictures import PHOTO, image_answer, job_answer, picture
 
 from phota_async import Batch, BatchItem, GenerateRequest, InputError, PhotaError, RetryPolicy, telling
 from phota_async.events import (
@@ -351,7 +351,7 @@ async def test_a_photo_that_cannot_be_read_is_a_failed_request(listen: Listen, c
 
 # Progress
 
-BIG = PHOTO + bytes(3 * 2**20)
+BIG = picture(3 * 2**20)
 
 
 def progress(events: list[Event], direction: str) -> list[BodyProgress]:

@@ -97,7 +97,7 @@ async def test_the_length_is_exact_whatever_the_size(
     listen: Listen, connect: Connect, give: Give, way: str, size: int
 ) -> None:
     peer = await listen(DONE)
-    photo = picture(max(size, 12))[:size]
+    photo = picture(max(size, 13))[:size]
 
     await connect(peer).edit(give(photo, way))
 

@@ -1,0 +1,82 @@
+"""Find the run that is to go on, and its settings."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from phota_async.ledger.records import State
+from phota_async.ledger.view import LedgerView
+from phota_async.media.formats import KNOWN_SUFFIXES
+from phota_async.media.sources import is_link
+from phota_async.runs import RunFolder, latest_run
+from phota_async.runs.paths import from_text, to_text
+
+from .exit_codes import ExitCode
+from .places import shown
+from .run_options import PIPE, RunOptions, from_record, invocation_of
+from .running import run
+from .usual import DEFAULT
+
+OVERRIDES = ("max_spend", "price", "account")
+SWITCHES = ("yes", "resend_unknown")
+
+
+def resume_run(values: Mapping[str, Any]) -> int:
+    """Go on with the last run into a folder and return the exit code.
+
+    Raises:
+        click.UsageError: There is nothing to go on with, or what it needs is gone.
+        PhotaError: There is no run of this command.
+    """
+    folder = latest_run(os.fsdecode(values["out"] or DEFAULT))
+    record = folder.record()
+    if record.exit_code == ExitCode.DONE:
+        raise click.UsageError(f"nothing to resume in {shown(folder.output)}: the last run, {record.run}, was finished")
+    options = _changed(from_record(record), values)
+    _check_sources(options, folder)
+    return run(replace(_moved(options, folder), allow_missing=True), invocation_of(values), folder)
+
+
+def _changed(options: RunOptions, values: Mapping[str, Any]) -> RunOptions:
+    """Return the options with what is said now."""
+    changes = {name: values[name] for name in OVERRIDES if values[name] is not None}
+    changes |= {name: True for name in SWITCHES if values[name]}
+    if values["max_spend"] is not None:
+        changes["is_cap_agreed"] = True
+    return replace(options, **changes)
+
+
+def _moved(options: RunOptions, folder: RunFolder) -> RunOptions:
+    """Return the options with the folder where it is now."""
+    if options.out == PIPE:
+        return options
+    given = None if options.out is None else Path(from_text(options.out))
+    if given is None or given.suffix.lower() not in KNOWN_SUFFIXES or folder.output.name == given.name:
+        return replace(options, out=to_text(folder.output))
+    return replace(options, out=to_text(folder.output / given.name))
+
+
+def _check_sources(options: RunOptions, folder: RunFolder) -> None:
+    """Raise for what is gone, unless there are jobs of it, which need no photo to be fetched."""
+    if options.is_from_pipe:
+        raise click.UsageError("the photo came through standard input: run the same command again with it")
+    needed = [*options.sources, *([options.manifest] if options.manifest else [])]
+    gone = [path for path in map(from_text, needed) if not is_link(path) and not os.path.exists(path)]  # noqa: PTH110
+    if gone and (options.manifest or not asyncio.run(_has_jobs(folder))):
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        raise click.UsageError(f"cannot resume: {gone[0]}{more} is gone; put it back where it was")
+
+
+async def _has_jobs(folder: RunFolder) -> bool:
+    """Whether something was submitted and not fetched yet."""
+    view = LedgerView(folder.output / ".phota" / "ledger.sqlite")
+    await view.open()
+    try:
+        return any([record.state is State.SUBMITTED async for record in view.records()])
+    finally:
+        view.close()
