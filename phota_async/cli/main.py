@@ -1,6 +1,7 @@
 """The ``phota`` command: its verbs are imported when they are called, and errors become exit codes here."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import click
 
 from .extras import missing_message
+from .streams import say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -155,7 +157,9 @@ def leave(error: Exception) -> NoReturn:
         click.echo("stopped", err=True)
         sys.exit(130)
     if isinstance(error, click.ClickException):
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        say(told.getvalue().rstrip())
         sys.exit(2)
     # Imported here, since `phota --help` needs neither.
     from phota_async.errors import PhotaError  # noqa: PLC0415
@@ -165,7 +169,7 @@ def leave(error: Exception) -> NoReturn:
     cause = leading_error(error)
     if not isinstance(cause, PhotaError) and not is_about_a_file(cause):
         raise error
-    click.echo(f"phota: {cause}", err=True)
+    say(f"phota: {cause}")
     sys.exit(code_for(cause))
 
 

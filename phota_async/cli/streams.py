@@ -10,6 +10,10 @@ from typing import TextIO
 
 import click
 
+from .plain_text import clean
+
+LONGEST = 100_000  # characters of a line: what is told is shown whole
+
 
 def result(line: str) -> None:
     """Write a line that programs read: a path, an id, a JSON object.
@@ -23,6 +27,8 @@ def result(line: str) -> None:
 
 def offer(line: str) -> bool:
     """Write a line as `result` does, in the middle of what goes on in any case; says whether somebody takes it."""
+    if sys.stdout.isatty():
+        line = clean(line, LONGEST)  # a name may hold what moves the cursor
     return write(line.encode(errors="surrogateescape") + b"\n")  # a name that is not UTF-8 leaves as it is
 
 
@@ -44,9 +50,9 @@ def write(data: bytes) -> bool:
 
 
 def say(line: str) -> None:
-    """Write a line for people."""
+    """Write a line for people, or several; whatever names they repeat, a terminal is not moved by them."""
     try:
-        click.echo(line, err=True)
+        click.echo("\n".join(clean(each, LONGEST) for each in line.split("\n")), err=True)
     except OSError:
         _lead_nowhere(sys.stderr)
 
