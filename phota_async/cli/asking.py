@@ -39,6 +39,11 @@ def confirm_spending(
     click.confirm("Spend it?", abort=True, err=True)
 
 
+def dollars(text: str | None) -> Decimal | None:
+    """Return an amount that an option has checked."""
+    return None if text is None else Decimal(text)
+
+
 def in_dollars(low: Decimal, high: Decimal) -> str:
     """Return a range of prices: ``$25.20 to $31.50``, or one price where there is no range."""
     return f"${high:.2f}" if low == high else f"${low:.2f} to ${high:.2f}"

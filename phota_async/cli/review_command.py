@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -17,14 +16,15 @@ import msgspec
 
 from ..batch import Budget
 from ..batch.options import Metadata
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError
 from ..pricing import PUBLISHED, Price, PriceTable
 from ..review import Asking, Chosen, ReviewServer, chosen
 from ..review.exporting import Rule
 from ..review.session import NO_ASKING
-from ..runs import RunFolder, latest_run, list_runs
+from ..runs import RunFolder, find_run
+from .asking import dollars
+from .common import account_option, usd
 from .exit_codes import ExitCode
-from .run_verbs import usd
 from .settings import Settings, connect, load_settings
 from .streams import result, say
 from .usual import usual_folder
@@ -61,7 +61,7 @@ encode = msgspec.json.Encoder().encode
 )
 @click.option("--page/--no-page", default=None, help="With --export and --json, no page is the default.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was decided as JSON Lines.")
-@click.option("--account", metavar="NAME", help="Whose key pays for what is asked for again.")
+@account_option
 @click.pass_context
 def review(
     ctx: click.Context,
@@ -98,21 +98,6 @@ def review(
     ctx.exit(code or _code_of(lines))
 
 
-def find_run(out: Path, run: str | None) -> RunFolder:
-    """Return a run below a folder: that one, or the latest.
-
-    Raises:
-        InputError: There is none.
-    """
-    if run is None:
-        return latest_run(out)
-    found = next((folder for folder in list_runs(out) if folder.run == run), None)
-    if found is None:
-        known = ", ".join(folder.run for folder in list_runs(out)[-3:]) or "none"
-        raise InputError(f"--run: expected a run of {out} ({known}), got {run}")
-    return found
-
-
 async def _serve(
     folder: RunFolder,
     *,
@@ -145,7 +130,7 @@ async def _asking(
     stack: AsyncExitStack, folder: RunFolder, settings: Settings, *, max_spend: str | None, price: str | None
 ) -> tuple[Asking | None, str]:
     """Return who buys further variations, or ``None`` and why nobody does."""
-    cap = settings.cap(None if max_spend is None else Decimal(max_spend))
+    cap = settings.agreed(dollars(max_spend))  # a folder's file agrees to nothing
     if cap is None:
         return None, NO_ASKING
     budget = Budget(cap, prices=_prices(price))

@@ -16,6 +16,7 @@ from phota_async.media.sources import is_link
 from phota_async.runs import RunRecord
 from phota_async.runs.paths import from_text, to_text
 
+from .asking import dollars
 from .people import resolve_people, resolve_prompt
 from .settings import load_settings
 
@@ -113,7 +114,7 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
     """
     _check_flags(operation, values)
     settings = load_settings(values.get("account"))
-    out, cap = values["out"], settings.cap(_dollars(values["max_spend"]))
+    out, cap = values["out"], settings.cap(dollars(values["max_spend"]))
     same = {name: values[name] for name in _SAME if name in values}
     return RunOptions(
         operation=operation,
@@ -122,7 +123,7 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
         plan=_plan(operation, values),
         concurrency=values["concurrency"] or settings.concurrency,
         max_spend=None if cap is None else str(cap),
-        is_cap_agreed=settings.agreed(_dollars(values["max_spend"])) is not None,
+        is_cap_agreed=settings.agreed(dollars(values["max_spend"])) is not None,
         out=out if out is None or out == PIPE else to_text(out),
         **same,
     )
@@ -171,10 +172,6 @@ def _check_flags(operation: str, values: Mapping[str, Any]) -> None:
         raise click.UsageError("remix needs --reference PHOTO: the photo whose look is taken")
     if values["out"] == PIPE and (values["json"] or values["variations"] > 1):
         raise click.UsageError("-o - writes one picture to standard output: it goes with neither --json nor -k")
-
-
-def _dollars(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _source(source: str) -> str:

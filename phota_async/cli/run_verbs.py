@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .common import account_option, complete_people
+from .common import account_option, complete_people, usd
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -13,20 +13,6 @@ PLACES = """\b
 Results go to ./phota-out unless -o says otherwise: a folder, which mirrors the photos' folders; a file's
 name, for a single photo; or - for standard output. What was bought once is known there and never bought
 again, also after Ctrl-C or a crash: run the same command again, or phota resume FOLDER."""
-
-
-def usd(value: str) -> str:
-    """Check an amount in US dollars, and keep it as the text it is."""
-    from decimal import Decimal  # noqa: PLC0415 - 3 ms that `--help` does not need
-
-    text = value.removeprefix("$")
-    try:
-        is_amount = Decimal(text).is_finite() and Decimal(text) >= 0
-    except ArithmeticError:
-        is_amount = False
-    if not is_amount:
-        raise click.BadParameter(f"expected US dollars such as 20 or 0.15, got {value!r}")
-    return text
 
 
 SOURCES = (

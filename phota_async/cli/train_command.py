@@ -24,14 +24,15 @@ from ..training import (
     train_photos,
 )
 from ..training.journal import UploadRecord
+from .asking import dollars
 from .check_command import display_options, selection_options
-from .common import account_option
+from .common import account_option, usd
 from .exit_codes import ExitCode
 from .interrupts import Interrupted, interruptible
 from .photo_check import Selection, need_sheet, run_check, show_findings, summary, write_sheet
 from .settings import connect, load_settings
 from .streams import say
-from .train_options import Dollars, TrainOptions, agree, decide
+from .train_options import TrainOptions, agree, decide
 from .train_outcomes import RESUME, Reporter, say_what_stays, write_finished
 from .training_display import Display, choose_display
 
@@ -68,7 +69,7 @@ def deciding_options(command: Any) -> Any:
     """Add the options that decide instead of a person."""
     for option in (
         click.option("-n", "--dry-run", is_flag=True, help="Check and say the price; send nothing."),
-        click.option("--max-spend", type=Dollars(), metavar="USD", help="Pay no more than this; asks no question."),
+        click.option("--max-spend", type=usd, metavar="USD", help="Pay no more than this; asks no question."),
         click.option("--skip-doubtful", is_flag=True, help="Leave out what the check finds, and train with the rest."),
         click.option("-y", "--yes", is_flag=True, help="Ask nothing: doubtful photos are used, the price is paid."),
     ):
@@ -129,7 +130,8 @@ def _options(folder: Path, given: dict[str, Any]) -> TrainOptions:
     )
     names = {"address": "via", "delete": "via_delete", "public_base_url": "public_base_url", "public_dir": "public_dir"}
     via = Via(**{field: given.pop(name) for field, name in names.items()})
-    return TrainOptions(selection=selection, via=via, **given)
+    max_spend = dollars(given.pop("max_spend"))
+    return TrainOptions(selection=selection, via=via, max_spend=max_spend, **given)
 
 
 def _train(options: TrainOptions, account: str | None, display: Display, *, quiet: bool) -> ExitCode:

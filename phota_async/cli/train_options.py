@@ -1,8 +1,7 @@
 """What `phota train` was asked for, and the decisions that follow from it without sending anything."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -43,22 +42,6 @@ class TrainOptions(msgspec.Struct, frozen=True, kw_only=True):
     def price(self) -> Decimal:
         """US dollars of the training."""
         return PUBLISHED.training[self.selection.tier]
-
-
-class Dollars(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases of click only
-    """An amount of money."""
-
-    name = "usd"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Return the amount."""
-        try:
-            amount = Decimal(value)
-        except InvalidOperation:
-            amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0:
-            self.fail(f"expected US dollars such as 2.90, got {value}", param, ctx)
-        return amount
 
 
 def decide(check: PhotoCheck, options: TrainOptions) -> PhotoCheck:

@@ -9,7 +9,7 @@ Runs lie below ``output/.phota/runs``, readable by their owner only, since promp
 money: that is the ledger's. Records are JSON with a versioned schema: fields are only ever added.
 """
 
-from .folder import RunFolder, latest_run, list_runs
+from .folder import RunFolder, find_run, latest_run, list_runs
 from .records import (
     Cost,
     ErrorRecord,
@@ -30,6 +30,7 @@ __all__ = [
     "RequestMarks",
     "RunFolder",
     "RunRecord",
+    "find_run",
     "latest_run",
     "list_runs",
     "record_of",

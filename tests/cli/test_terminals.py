@@ -16,13 +16,11 @@ OFFER = [sys.executable, "-c", "from phota_async.cli.streams import offer; offer
 
 
 @pytest.mark.parametrize("arguments", [["enhance", f"{RED}.jpg"], ["enhance", f"--{RED}"], ["doctor", "a", RED]])
-def test_an_error_moves_no_cursor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
-) -> None:
+def test_an_error_moves_no_cursor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     monkeypatch.chdir(tmp_path)
     ended = CliRunner(env={"PHOTA_API_KEY": "k"}).invoke(cli, arguments)
     assert ended.exit_code == 2
-    assert "[31mred" in ended.stderr
+    assert "red" in ended.stderr
     assert "\x1b" not in ended.stderr
 
 

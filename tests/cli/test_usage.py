@@ -12,6 +12,7 @@ from support.pictures import REAL
 
 from phota_async import errors
 from phota_async.cli import asking, streams
+from phota_async.cli.common import usd
 from phota_async.cli.exit_codes import ExitCode, RunEnd
 from phota_async.cli.main import cli
 from phota_async.cli.places import place_of, shown
@@ -210,6 +211,9 @@ def test_whoever_stops_reading_stops_nothing(monkeypatch: pytest.MonkeyPatch, tm
 
         def flush(self) -> None: ...
 
+        def isatty(self) -> bool:
+            return False
+
         def fileno(self) -> int:
             raise OSError("none")
 
@@ -219,3 +223,14 @@ def test_whoever_stops_reading_stops_nothing(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(BrokenPipeError):
         streams.result("a path")
     streams.say("and nobody hears of it")
+
+
+@pytest.mark.parametrize(("text", "amount"), [("2.90", "2.90"), ("$20", "20"), ("0", "0")])
+def test_dollars(text: str, amount: str) -> None:
+    assert usd(text) == amount
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "x", ""])
+def test_no_dollars(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected US dollars"):
+        usd(text)

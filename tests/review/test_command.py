@@ -201,8 +201,8 @@ def test_an_export_that_fails_says_so_in_its_code(folder: RunFolder, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--run", "nothing"], "expected a run of"),
-        (["--run", "../.."], "expected a run of"),
+        (["--run", "nothing"], "run: expected one of those below"),
+        (["--run", "../.."], "run: expected one of those below"),
         (["--max-spend", "much"], "expected US dollars such as 20 or 0.15, got 'much'"),
         (["--max-spend", "1", "--price", "-1"], "expected US dollars such as 20 or 0.15, got '-1'"),
         (["--port", "70000"], "--port"),
@@ -271,6 +271,18 @@ async def test_asking_again_needs_a_cap_and_a_key(folder: RunFolder) -> None:
         status, answer = await asked(visitor)
         assert status == 409
         assert "PHOTA_API_KEY" in answer["error"]
+
+
+async def test_a_folders_file_agrees_to_no_asking(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have come with the photos, from anybody."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "phota.toml").write_text("max_spend = 1000\n")
+    async with reviewing(folder, PHOTA_API_KEY="k") as review, Visitor(review.url) as visitor:
+        status, answer = await asked(visitor)
+    assert status == 409
+    assert "start the review with --max-spend USD" in answer["error"]
 
 
 @pytest.mark.parametrize("metadata", ["none", "copy"])

@@ -6,11 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
-import click
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +16,6 @@ from support.bucket import KEYS, Bucket
 
 from phota_async.cli import train_command
 from phota_async.cli.main import cli
-from phota_async.cli.train_options import Dollars
 from phota_async.cli.training_display import LiveDisplay, choose_display
 from phota_async.sandbox.thread import SandboxThread, running_sandbox
 from phota_async.training import TrainingProgress
@@ -535,17 +532,6 @@ def test_pictures_move_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> Non
     assert type(choose_display()) is LiveDisplay
     assert type(choose_display(quiet=True)) is not LiveDisplay
     assert type(choose_display(no_progress=True)) is not LiveDisplay
-
-
-@pytest.mark.parametrize(("text", "amount"), [("2.90", Decimal("2.90")), ("0", Decimal(0))])
-def test_dollars(text: str, amount: Decimal) -> None:
-    assert Dollars().convert(text, None, None) == amount
-
-
-@pytest.mark.parametrize("text", ["-1", "nan", "inf", "x", ""])
-def test_no_dollars(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="expected US dollars"):
-        Dollars().convert(text, None, None)
 
 
 def test_uploads_are_noted_in_the_users_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
