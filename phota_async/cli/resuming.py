@@ -13,13 +13,14 @@ from phota_async.ledger.records import State
 from phota_async.ledger.view import LedgerView
 from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.media.sources import is_link
-from phota_async.runs import RunFolder, latest_run
+from phota_async.runs import RunFolder, RunRecord, latest_run
 from phota_async.runs.paths import from_text, to_text
 
 from .exit_codes import ExitCode
 from .places import shown
 from .run_options import PIPE, RunOptions, from_record, invocation_of
 from .running import run
+from .streams import say
 from .usual import DEFAULT
 
 OVERRIDES = ("max_spend", "price", "account")
@@ -39,15 +40,25 @@ def resume_run(values: Mapping[str, Any]) -> int:
         raise click.UsageError(f"nothing to resume in {shown(folder.output)}: the last run, {record.run}, was finished")
     options = _changed(from_record(record), values)
     _check_sources(options, folder)
+    if not values["quiet"]:
+        say(_about(options, record))
     return run(replace(_moved(options, folder), allow_missing=True), invocation_of(values), folder)
+
+
+def _about(options: RunOptions, record: RunRecord) -> str:
+    """Say what goes on: the record may be a stranger's, and name any photos of this machine."""
+    named = [each for each in (options.manifest, *options.sources) if each is not None]
+    of = f" of {shown(Path(from_text(named[0])))}" if named else ""
+    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    return f"going on with the run {record.run}: {options.operation}{of}{more}"
 
 
 def _changed(options: RunOptions, values: Mapping[str, Any]) -> RunOptions:
     """Return the options with what is said now."""
     changes = {name: values[name] for name in OVERRIDES if values[name] is not None}
     changes |= {name: True for name in SWITCHES if values[name]}
-    if values["max_spend"] is not None:
-        changes["is_cap_agreed"] = True
+    changes |= {"is_cap_agreed": True} if values["max_spend"] is not None else {}
+    changes |= {"is_price_told": True} if values["price"] is not None else {}
     return replace(options, **changes)
 
 

@@ -13,6 +13,7 @@ from phota_async.collecting import RequestPlan
 from phota_async.errors import InputError
 from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.media.sources import is_link
+from phota_async.pricing import PUBLISHED
 from phota_async.runs import RunRecord
 from phota_async.runs.paths import from_text, to_text
 
@@ -55,6 +56,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     yes: bool = False
     is_cap_agreed: bool = False
     """Whether the cap was set by whoever runs it, and not by a file that came with a folder."""
+    is_price_told: bool = False
+    """Whether the price was told by whoever runs it, and not by a folder's record: a low one would spare a question."""
     account: str | None = None
     allow_missing: bool = False
     """Whether photos may be gone, since there may be jobs of them."""
@@ -82,6 +85,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     def agreed(self) -> Decimal | None:
         """The cap, where whoever runs it has set it, and so agreed to spend it."""
         return self.cap if self.is_cap_agreed else None
+
+    def is_hearsay(self, operation: str) -> bool:
+        """Whether what an operation costs is known from a folder's record only."""
+        return self.price is not None and not self.is_price_told and operation not in PUBLISHED.images
 
     @property
     def is_from_pipe(self) -> bool:
@@ -124,6 +131,7 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
         concurrency=values["concurrency"] or settings.concurrency,
         max_spend=None if cap is None else str(cap),
         is_cap_agreed=settings.agreed(dollars(values["max_spend"])) is not None,
+        is_price_told=values["price"] is not None,
         out=out if out is None or out == PIPE else to_text(out),
         **same,
     )
@@ -149,7 +157,7 @@ def to_settings(options: RunOptions) -> dict[str, Any]:
     return {"run": settings | _NO_CONSENT}
 
 
-_NO_CONSENT = {"yes": False, "is_cap_agreed": False}
+_NO_CONSENT = {"yes": False, "is_cap_agreed": False, "is_price_told": False}
 _SAME = (
     *("recursive", "include", "exclude", "tag", "name", "exists", "take", "metadata", "no_gps", "mode"),
     *("one_request", "retry_missed", "require_identity", "resend_unknown", "price", "yes", "account"),

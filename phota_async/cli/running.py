@@ -63,15 +63,17 @@ class Session:
     def ask(self, survey: Survey) -> None:
         """Get a yes where so much could be spent that one is needed: for what is new, not for what is known."""
         options = self._options
-        most = None if survey.most is None else survey.most * options.takes
+        is_hearsay = options.is_hearsay(self._order.operation)
+        most = None if survey.most is None or is_hearsay else survey.most * options.takes
         agreed: dict[str, Any] = {"yes": options.yes, "max_spend": options.agreed}
         if not needs_asking(most, **agreed):
             return
         say(f"looking at {in_words(survey.count, 'request')} ...")
         plan = asyncio.run(self._foresee(show=False))
-        if needs_asking(plan.most, **agreed):
+        low, most = (None, None) if is_hearsay and plan.to_buy else (plan.low, plan.most)
+        if needs_asking(most, **agreed):
             tell_plan(plan, self._order.place, quiet=False)
-            confirm_spending(plan.low, plan.most, what=in_words(plan.to_buy, "request"), **agreed)
+            confirm_spending(low, most, what=in_words(plan.to_buy, "request"), **agreed)
 
     def buy(self, folder: RunFolder | None, count: int) -> int:
         """Carry everything out and return the exit code."""

@@ -202,6 +202,20 @@ def test_consent_is_not_read_from_a_folder(still: Phota) -> None:
     assert still.sandbox.posts() == before
 
 
+def test_a_price_is_not_believed_of_a_folder(phota: Phota) -> None:
+    """A record that says 0 would spare the question; whoever tells the price themselves is believed."""
+    phota.photos("in/a.jpg")
+    wish = ["edit", "in", "-o", "out", "-p", "softer", "--price", "0"]
+    assert phota.run(*wish, env={"PHOTA_API_KEY": "wrong"}).code == 3
+    refused = phota.run("resume", "out")
+    assert refused.code == 2
+    assert "going on with the run " in refused.err
+    assert ": edit of in\n" in refused.err
+    assert "1 request for a price that is not published, and no terminal to ask on" in refused.err
+    assert not phota.sandbox.charges
+    assert phota.run("resume", "out", "--price", "0").code == 0
+
+
 def test_nobody_is_asked_where_there_is_no_terminal(phota: Phota) -> None:
     """And nothing has to be agreed to for what is known already."""
     phota.photos(*(f"in/{number}.jpg" for number in range(9)))
