@@ -11,9 +11,8 @@ from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.runs.paths import from_text
 
 from .run_options import PIPE, RunOptions
+from .settings import load_settings, state_folder
 from .usual import DEFAULT
-
-STATE = "PHOTA_STATE_DIR"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +42,7 @@ def place_of(options: RunOptions) -> Place:
         return Place(folder=Path(DEFAULT).absolute())
     if options.out == PIPE:
         _check_single(options)
-        return Place(folder=state_folder() / "pipe", is_pipe=True)
+        return Place(folder=_pipe_folder(options), is_pipe=True)
     path = Path(from_text(options.out))
     if path.suffix.lower() not in KNOWN_SUFFIXES or path.is_dir():
         if path.exists() and not path.is_dir():
@@ -55,21 +54,19 @@ def place_of(options: RunOptions) -> Place:
     return Place(folder=path.parent, stem=path.stem)
 
 
-def state_folder() -> Path:
-    """Return the folder for what belongs to no folder of the person's; made, and theirs alone."""
-    told = os.environ.get(STATE)
-    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".local" / "state"
-    folder = Path(told) if told else Path(base) / "phota"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder.absolute()
-
-
 def shown(path: Path) -> str:
     """Return a path as people want to see it: short where it lies below the current folder."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(path)
+
+
+def _pipe_folder(options: RunOptions) -> Path:
+    """Return where pictures that go through a pipe are kept; made, and its owner's alone."""
+    state = state_folder(load_settings(options.account))
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return state / "pipe"
 
 
 def _check_single(options: RunOptions) -> None:

@@ -15,6 +15,16 @@ def clean(text: str, limit: int = LONGEST) -> str:
     return "".join(map(_visible, line))
 
 
+def clean_lines(text: str, limit: int = LONGEST) -> str:
+    """Return a text as `clean` does, with its line's ends and the tabs between its columns.
+
+    Args:
+        text: Any text.
+        limit: Characters of one column of a line.
+    """
+    return "\n".join("\t".join(clean(each, limit) for each in line.split("\t")) for line in text.split("\n"))
+
+
 def _visible(character: str) -> str:
     if character in "\t\n\r":
         return " "

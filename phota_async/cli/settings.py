@@ -86,6 +86,18 @@ def settings_of(sources: Sources, flag: str | None = None) -> Settings:
     return Settings(**values | {"key": key, "base_url": address}, people=found.people(), places=places)
 
 
+def state_folder(settings: Settings) -> Path:
+    """Return the folder for what belongs to no folder of photos: uploads under way, pictures of pipes.
+
+    It is that of ``PHOTA_STATE_DIR`` or ``state_dir``, or the system's usual one; it need not exist.
+    """
+    if settings.state_dir is not None:
+        return settings.state_dir
+    import platformdirs  # noqa: PLC0415 - few commands need it, and `load_settings` has looked for it
+
+    return Path(platformdirs.user_state_path("phota", appauthor=False))
+
+
 def connect(settings: Settings, *, hooks: Iterable[Hook] = ()) -> PhotaClient:
     """Return a client with the account's key.
 

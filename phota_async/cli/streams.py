@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from .plain_text import clean
+from .plain_text import clean_lines
 
 LONGEST = 100_000  # characters of a line: what is told is shown whole
 
@@ -28,7 +28,7 @@ def result(line: str) -> None:
 def offer(line: str) -> bool:
     """Write a line as `result` does, in the middle of what goes on in any case; says whether somebody takes it."""
     if sys.stdout.isatty():
-        line = clean(line, LONGEST)  # a name may hold what moves the cursor
+        line = clean_lines(line, LONGEST)  # a name may hold what moves the cursor
     return write(line.encode(errors="surrogateescape") + b"\n")  # a name that is not UTF-8 leaves as it is
 
 
@@ -52,7 +52,7 @@ def write(data: bytes) -> bool:
 def say(line: str) -> None:
     """Write a line for people, or several; whatever names they repeat, a terminal is not moved by them."""
     try:
-        click.echo("\n".join(clean(each, LONGEST) for each in line.split("\n")), err=True)
+        click.echo(clean_lines(line, LONGEST), err=True)
     except OSError:
         _lead_nowhere(sys.stderr)
 

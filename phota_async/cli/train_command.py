@@ -1,7 +1,6 @@
 """``phota train``: a profile from a folder of photos, and the end of what an earlier training left."""
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +29,7 @@ from .common import account_option, usd
 from .exit_codes import ExitCode
 from .interrupts import Interrupted, interruptible
 from .photo_check import Selection, need_sheet, run_check, show_findings, summary, write_sheet
-from .settings import connect, load_settings
+from .settings import Settings, connect, load_settings, state_folder
 from .streams import say
 from .train_options import TrainOptions, agree, decide
 from .train_outcomes import RESUME, Reporter, say_what_stays, write_finished
@@ -38,7 +37,6 @@ from .training_display import Display, choose_display
 
 T = TypeVar("T")
 
-STATE_VARIABLE = "PHOTA_STATE_DIR"
 VIA_VARIABLE = "PHOTA_UPLOAD"
 FIRST = "stopping; once more leaves at once"
 SECOND = f"left; what is uploaded is noted, finish with: {RESUME}"
@@ -142,7 +140,8 @@ def _train(options: TrainOptions, account: str | None, display: Display, *, quie
     via = options.via if options.via != Via() else Via(address=settings.upload or "")
     uploader = open_uploader(via) if via != Via() or not options.dry_run else None
     client = None if options.dry_run else connect(settings)  # a missing key is told before any work
-    earlier = asyncio.run(left_over(journal_folder()))
+    journals = journal_folder(settings)
+    earlier = asyncio.run(left_over(journals))
     if earlier and not quiet:
         say(f"{len(earlier)} earlier trainings left uploads behind: {RESUME}")
     reporter = Reporter(options)
@@ -153,16 +152,16 @@ def _train(options: TrainOptions, account: str | None, display: Display, *, quie
             reporter.planned()
             return ExitCode.DONE
         agree(len(check.paths), options, settings)
-        reporter.done(_interruptible(lambda: _run(client, check, uploader, options, display)))
+        reporter.done(_interruptible(lambda: _run(client, check, uploader, options, display, journals)))
     except Interrupted as stopped:
-        left = _left_since(earlier)
+        left = _left_since(journals, earlier)
         say_what_stays(left)
         if not left:
             say("nothing was paid, and nothing is left")
         reporter.stopped(left)
         return ExitCode(stopped.code)
     except PhotaError as error:
-        left = _left_since(earlier)
+        left = _left_since(journals, earlier)
         say_what_stays(left)
         reporter.failed(error, left)
         raise
@@ -184,7 +183,12 @@ def _chosen(options: TrainOptions, reporter: Reporter, display: Display, *, quie
 
 
 async def _run(
-    client: PhotaClient, check: PhotoCheck, uploader: Uploader, options: TrainOptions, display: Display
+    client: PhotaClient,
+    check: PhotoCheck,
+    uploader: Uploader,
+    options: TrainOptions,
+    display: Display,
+    journals: Path,
 ) -> Training:
     waiting = Waiting(timeout=options.timeout, interval=options.interval, tell=display.told)
     async with client:
@@ -196,49 +200,41 @@ async def _run(
                 tag=options.tag,
                 tier=options.selection.tier,
                 waiting=waiting,
-                journal_folder=journal_folder(),
+                journal_folder=journals,
                 fetch_back=options.link_check,
             )
 
 
 def _resume(account: str | None, given: dict[str, Any], display: Display) -> ExitCode:
     """Finish what earlier trainings left; returns the gravest exit code."""
-    client = _client(account)
+    settings = load_settings(account)
+    client, journals = connect(settings), journal_folder(settings)
     waiting = Waiting(timeout=given["timeout"], interval=given["interval"], tell=display.told)
 
     async def finish() -> list[Any]:
         async with client:
             with display:
-                return await finish_trainings(client, journal_folder(), waiting=waiting)
+                return await finish_trainings(client, journals, waiting=waiting)
 
     try:
         finished = _interruptible(finish)
     except Interrupted as stopped:
-        say_what_stays(asyncio.run(left_over(journal_folder())))
+        say_what_stays(asyncio.run(left_over(journals)))
         return ExitCode(stopped.code)
     if not finished:
         say("no earlier training left anything behind")
     return max((write_finished(each, as_json=given["as_json"]) for each in finished), default=ExitCode.DONE)
 
 
-def _left_since(earlier: Sequence[UploadRecord]) -> list[UploadRecord]:
+def _left_since(journals: Path, earlier: Sequence[UploadRecord]) -> list[UploadRecord]:
     """Return what this training has left."""
-    return [each for each in asyncio.run(left_over(journal_folder())) if each not in earlier]
+    return [each for each in asyncio.run(left_over(journals)) if each not in earlier]
 
 
 def _interruptible(work: Callable[[], Any]) -> Any:
     return asyncio.run(interruptible(work, first=FIRST, second=SECOND))
 
 
-def _client(account: str | None) -> PhotaClient:
-    return connect(load_settings(account))
-
-
-def journal_folder() -> Path:
-    """Return where uploads are noted: below ``PHOTA_STATE_DIR``, or the user's state directory."""
-    state = os.environ.get(STATE_VARIABLE)
-    if state:
-        return Path(state) / "trainings"
-    from platformdirs import user_state_path  # noqa: PLC0415 - only this command needs it
-
-    return user_state_path("phota") / "trainings"
+def journal_folder(settings: Settings) -> Path:
+    """Return where uploads are noted."""
+    return state_folder(settings) / "trainings"

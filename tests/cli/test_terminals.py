@@ -25,8 +25,8 @@ def test_an_error_moves_no_cursor(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    say(f"one\ntwo {RED}")
-    assert capsys.readouterr().err == "one\ntwo \N{REPLACEMENT CHARACTER}[31mred\n"
+    say(f"one\ntwo\t{RED}")
+    assert capsys.readouterr().err == "one\ntwo\t\N{REPLACEMENT CHARACTER}[31mred\n"
 
 
 def test_a_result_moves_no_cursor_and_a_pipe_gets_its_bytes() -> None:

@@ -115,6 +115,17 @@ def test_paths_are_shown_as_short_as_they_can_be(tmp_path: Path, monkeypatch: py
     assert place_of(RunOptions(operation="edit")).folder == tmp_path / "phota-out"
 
 
+def test_pictures_of_pipes_are_kept_where_the_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PHOTA_STATE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "phota").mkdir()
+    (tmp_path / "phota" / "config.toml").write_text(f'state_dir = "{tmp_path}/mine"')
+    assert place_of(RunOptions(operation="edit", out="-")).folder == tmp_path / "mine" / "pipe"
+    assert (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
+
+
 def test_photos_of_one_name_are_refused_before_anything_is_sent(call: Callable[..., Result], tmp_path: Path) -> None:
     """On a system that ignores case they would be one file."""
     (tmp_path / "twins").mkdir()

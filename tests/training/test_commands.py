@@ -16,6 +16,7 @@ from support.bucket import KEYS, Bucket
 
 from phota_async.cli import train_command
 from phota_async.cli.main import cli
+from phota_async.cli.settings import load_settings
 from phota_async.cli.training_display import LiveDisplay, choose_display
 from phota_async.sandbox.thread import SandboxThread, running_sandbox
 from phota_async.training import TrainingProgress
@@ -535,9 +536,12 @@ def test_pictures_move_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_uploads_are_noted_in_the_users_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.delenv("PHOTA_STATE_DIR", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    folder = train_command.journal_folder()
-    assert folder.name == "trainings"
-    assert tmp_path in folder.parents
+    assert train_command.journal_folder(load_settings()) == tmp_path / "phota" / "trainings"
+    (tmp_path / "phota").mkdir()
+    (tmp_path / "phota" / "config.toml").write_text('state_dir = "/var/lib/phota"')
+    assert train_command.journal_folder(load_settings()) == Path("/var/lib/phota/trainings")
+    monkeypatch.setenv("PHOTA_STATE_DIR", "/elsewhere")
+    assert train_command.journal_folder(load_settings()) == Path("/elsewhere/trainings")
