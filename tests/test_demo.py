@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from phota_async.cli import demo_command
+from phota_async.cli.credentials import Credential, write_key
 from phota_async.cli.demo_command import choose_progress, exit_code_of
 from phota_async.cli.main import cli
 from phota_async.demo import DemoOptions, DemoReport, PlainProgress, run_demo
@@ -270,6 +271,22 @@ async def test_live_buys_once_and_keeps_what_it_bought(key: str, tmp_path: Path)
     assert not any(key.encode() in data for data in files(tmp_path).values())
 
 
+async def test_live_takes_the_key_that_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And sends one that is bound to an address to no other, whatever flag says so."""
+    monkeypatch.delenv("PHOTA_API_KEY", raising=False)
+    monkeypatch.delenv("PHOTA_BASE_URL", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    async with Sandbox(api_key=KEY, time_scale=FAST, picture_scale=0.25) as service:
+        write_key(tmp_path / "config/phota/credentials.toml", None, Credential(KEY, service.base_url))
+        live = ["-o", str(tmp_path / "out"), "--live", "--yes"]
+        refused = await asyncio.to_thread(program, *live, "--base-url", "http://127.0.0.1:9/v1")
+        assert refused.returncode == 2
+        assert f"the stored key is for {service.base_url} alone" in refused.stderr
+        done = await asyncio.to_thread(program, *live)
+        assert done.returncode == 0, done.stderr
+        assert service.posts("/enhance") == 4
+
+
 async def test_live_with_a_wrong_key_is_3(tmp_path: Path, key: str) -> None:
     async with Sandbox(api_key="another key", time_scale=FAST) as service:
         result = await asyncio.to_thread(
@@ -287,12 +304,12 @@ def invoke(*arguments: str, answer: str | None = None) -> Result:
 def test_live_without_a_terminal_needs_yes(key: str, tmp_path: Path) -> None:
     result = invoke("--live", "-o", str(tmp_path / "out"), "--base-url", "http://127.0.0.1:9")
     assert result.exit_code == 2
-    assert "needs --yes" in result.stderr
+    assert "There is no terminal to ask on: add --yes" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_live_asks_and_takes_no_for_an_answer(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_command, "can_ask", lambda: True)
+    monkeypatch.setattr("phota_async.cli.common.can_ask", lambda: True)
     result = invoke("--live", "-o", str(tmp_path / "out"), answer="n\n")
     assert result.exit_code == 130
     assert "Send them to the real service?" in result.stderr

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import click
 
+from .questions import confirm
 from .streams import can_ask, say
 
 ASK_ABOVE = Decimal(1)  # US dollars: less is spent without a question
@@ -36,7 +37,7 @@ def confirm_spending(
     if not can_ask():
         raise click.UsageError(f"{what} for {price}, and no terminal to ask on: add --max-spend USD or --yes")
     say(f"{what} for {price}")
-    click.confirm("Spend it?", abort=True, err=True)
+    confirm("Spend it?")
 
 
 def dollars(text: str | None) -> Decimal | None:

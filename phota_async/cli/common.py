@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from ..errors import PhotaError
 from .exit_codes import ExitCode, code_for, code_for_items, leading_error
 from .plain_text import clean
+from .questions import confirm
 from .streams import can_ask, say
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,7 +113,7 @@ def agree(question: str, *, yes: bool, flag: str = "--yes") -> None:
         return
     if not can_ask():
         raise click.UsageError(f"{question} There is no terminal to ask on: add {flag}")
-    click.confirm(question, abort=True, err=True)
+    confirm(question)
 
 
 def table(rows: Iterable[Sequence[str]], heading: Sequence[str]) -> list[str]:

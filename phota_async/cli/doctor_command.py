@@ -25,6 +25,7 @@ from .plain_text import clean
 from .settings import Settings, load_settings
 from .spend_command import LEDGER
 from .streams import result
+from .usual import usual_folder
 
 SCHEMA = "phota.doctor/1"
 ORDER = (  # when several apply: what a person must deal with first
@@ -34,15 +35,15 @@ ORDER = (  # when several apply: what a person must deal with first
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path), default=Path(), metavar="[OUT]")
+@click.argument("out", type=click.Path(path_type=Path), default=usual_folder, metavar="[OUT]")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @account_option
 @click.pass_context
 def doctor(ctx: click.Context, *, out: Path, as_json: bool, account: str | None) -> None:
     """Look whether everything works: versions, files, key, service, clock, disk, ledger. Costs nothing.
 
-    OUT is the folder for results; the default is this one. Exits with the code that a run would end with: 2 for
-    files, settings and disk, 3 for the key, 10 for the network.
+    OUT is the folder for results; the default is ./phota-out, or this folder. Exits with the code that a run would
+    end with: 2 for files, settings and disk, 3 for the key, 10 for the network.
 
     Example: phota doctor out
     """

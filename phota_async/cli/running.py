@@ -18,7 +18,7 @@ from .places import shown
 from .planning import Plan, foresee
 from .progress import Progress, choose_progress
 from .run_options import Invocation, RunOptions, to_settings
-from .settings import connect, load_settings
+from .settings import connect, connect_to_foresee, load_settings
 from .streams import say
 from .sums import in_words, totals_of
 from .telling import tell_passed, tell_plan
@@ -82,7 +82,8 @@ class Session:
             return asyncio.run(self._buy(folder, count, progress))
 
     async def _foresee(self, *, show: bool) -> Plan:
-        async with connect(self._settings) as client:
+        needs_key = self._options.tag is not None  # it is asked who has that tag
+        async with (connect if needs_key else connect_to_foresee)(self._settings) as client:
             batch = self._batch(await self._scoped(client), dry_run=True)
             return await foresee(batch, self._how if show else Invocation(), self._order)
 

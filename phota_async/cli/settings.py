@@ -23,6 +23,9 @@ NO_KEY = (
 )
 
 
+NO_CALLS = "none: this client makes no calls"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every verb. Where nothing is set, it is ``None``."""
 
@@ -96,6 +99,11 @@ def state_folder(settings: Settings) -> Path:
     import platformdirs  # noqa: PLC0415 - few commands need it, and `load_settings` has looked for it
 
     return Path(platformdirs.user_state_path("phota", appauthor=False))
+
+
+def connect_to_foresee(settings: Settings) -> PhotaClient:
+    """Return a client for a dry run, which sends nothing: whoever looks before they buy needs no key."""
+    return connect(settings if settings.key is not None else msgspec.structs.replace(settings, key=NO_CALLS))
 
 
 def connect(settings: Settings, *, hooks: Iterable[Hook] = ()) -> PhotaClient:

@@ -14,6 +14,7 @@ from ..runs import RunFolder, list_runs
 from .common import json_option, table
 from .spending import Spending, by_batch, by_day, by_operation, by_tag, rows, sum_up, to_json, total
 from .streams import result, say
+from .usual import usual_folder
 
 LEDGER = Path(".phota") / "ledger.sqlite"
 COLUMNS = ("", "done", "spent $", "open $", "doubtful $", "unpriced")
@@ -25,7 +26,7 @@ GROUPS = {"day": by_day, "op": by_operation, "batch": by_batch}
 @click.option("--by", type=click.Choice([*GROUPS, "tag"]), default="day", show_default=True, help="One line for each.")
 @json_option
 def spend(*, outs: tuple[Path, ...], by: str, as_json: bool) -> None:
-    """Sum up what was spent into folders of results, by their ledgers; the default is this folder.
+    """Sum up what was spent into folders of results, by their ledgers; the default is ./phota-out, or this folder.
 
     Columns: purchases that were delivered and what they cost by the price table; what is under way may cost at most;
     what may have been charged although nothing came of it (lost answers, failed jobs); and how many purchases have
@@ -37,7 +38,7 @@ def spend(*, outs: tuple[Path, ...], by: str, as_json: bool) -> None:
     Example: phota spend out
              phota spend out other --by op --json
     """  # noqa: D301 - \b keeps click from joining the lines
-    places = outs or (Path(),)
+    places = outs or (usual_folder(),)
     ledgers = dict.fromkeys(ledger_of(out).resolve() for out in places)  # each once, however it was named
     sums = asyncio.run(_sum_up(list(ledgers), _group(by, places)))
     if as_json:

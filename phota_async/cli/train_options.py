@@ -12,10 +12,13 @@ from ..profiles import WAIT
 from ..training import PhotoCheck, Via, refuse_errors
 from .asking import confirm_spending
 from .photo_check import Selection
+from .questions import choose
 from .settings import Settings
 from .streams import can_ask
 
-ALL, CLEAR = "all", "clear"
+ALL, CLEAR, NONE = "all", "clear", "no"
+ANSWERS = {ALL: ALL, CLEAR: CLEAR, NONE: NONE, "": CLEAR}
+QUESTION = "Train with all photos, with the clear ones only, or not at all? (all, clear, no) [clear]"
 LATER = "look at them, then add --skip-doubtful to leave them out, or --yes to train with them too"
 
 
@@ -59,9 +62,8 @@ def decide(check: PhotoCheck, options: TrainOptions) -> PhotoCheck:
     count = len({each.path for each in check.doubtful})
     if not can_ask():
         raise CheckError(f"{count} photos are doubtful, and there is no terminal to ask on").with_context(hint=LATER)
-    question = f"{count} photos are doubtful. Train with all photos, with the clear ones only, or not at all?"
-    answer = click.prompt(question, type=click.Choice([ALL, CLEAR, "no"]), default=CLEAR, err=True)
-    if answer == "no":
+    answer = choose(f"{count} photos are doubtful. {QUESTION}", ANSWERS)
+    if answer == NONE:
         raise click.Abort
     if answer == CLEAR:
         check = check.without_doubtful()

@@ -15,8 +15,6 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Where everything goes; made when it is not there."""
     live: bool = False
     """Whether to buy from the real service instead of asking a sandbox."""
-    base_url: str | None = None
-    """The service's address for a live run; ``None`` uses PHOTA_BASE_URL, then the service's own."""
     profiles: tuple[str, ...] = ()
     """Profile ids for a live run, which does not train: the first plays the astronaut, the second the cat."""
     time_scale: float = TIME_SCALE

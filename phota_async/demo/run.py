@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio.to_thread
 import msgspec
 
+from phota_async.client import PhotaClient
 from phota_async.pricing import PUBLISHED
 from phota_async.report import contact_sheet
 from phota_async.requests import AnyRequest
@@ -31,13 +32,16 @@ LIVE_NOTE = "Four photos, every operation, on the real service."
 encode_summary = msgspec.json.Encoder(decimal_format="number").encode
 
 
-async def run_demo(options: DemoOptions, *, progress: Progress, sandbox: Sandbox | None = None) -> DemoReport:
+async def run_demo(
+    options: DemoOptions, *, progress: Progress, sandbox: Sandbox | None = None, client: PhotaClient | None = None
+) -> DemoReport:
     """Prepare photos, train, run one batch over them, check every picture and write the contact sheet.
 
     Args:
         options: What to do and where.
         progress: Is told what happens.
         sandbox: A sandbox to use, not yet started; ``None`` makes one. Not used by a live run.
+        client: The real service's, for a live run, which closes it; ``None`` makes one of the environment.
 
     Raises:
         InputError: The folder cannot be written.
@@ -51,7 +55,7 @@ async def run_demo(options: DemoOptions, *, progress: Progress, sandbox: Sandbox
         with progress:
             progress.say(f"photos into {folder.root / 'sources'}")
             prepared = await prepare(folder)
-            async with open_stage(options, prepared, progress, sandbox) as stage:
+            async with open_stage(options, prepared, progress, sandbox, client) as stage:
                 shooting = _shooting(options, stage, folder, progress, plan(prepared.photos, stage.cast))
                 taken = await shooting.run()
             return await _finish(stage, taken, folder, started)

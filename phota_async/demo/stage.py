@@ -36,22 +36,26 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def open_stage(
-    options: DemoOptions, prepared: Prepared, progress: Progress, sandbox: Sandbox | None
+    options: DemoOptions,
+    prepared: Prepared,
+    progress: Progress,
+    sandbox: Sandbox | None,
+    client: PhotaClient | None,
 ) -> AsyncIterator[Stage]:
     """Open the client that the demo shall use, and the sandbox behind it."""
     if options.live:
-        async with PhotaClient(base_url=options.base_url) as client:
+        async with client or PhotaClient() as live:
             cast = Cast.of(options.profiles)
-            yield Stage(client=client, cast=cast, results=live_folder(options.profiles), exists="error")
+            yield Stage(client=live, cast=cast, results=live_folder(options.profiles), exists="error")
         return
     async with (
         sandbox or Sandbox(time_scale=options.time_scale) as opened,
-        PhotaClient(opened.api_key, opened.base_url, SANDBOX_CONFIG) as client,
+        PhotaClient(opened.api_key, opened.base_url, SANDBOX_CONFIG) as local,
     ):
         progress.say(f"sandbox at {opened.base_url}")
         urls = {name: [opened.upload(crop) for crop in crops] for name, crops in prepared.crops.items()}
-        cast = await train(client, urls, progress)
-        yield Stage(client=client, cast=cast, results="results", exists="number", sandbox=opened)
+        cast = await train(local, urls, progress)
+        yield Stage(client=local, cast=cast, results="results", exists="number", sandbox=opened)
 
 
 def live_folder(profiles: tuple[str, ...]) -> str:

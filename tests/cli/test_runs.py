@@ -39,6 +39,8 @@ def test_a_folder_is_enhanced_once(phota: Phota) -> None:
     run = latest_run(phota.folder / "phota-out")
     assert (run.record().exit_code, run.record().totals["skipped"]) == (0, 3)
     assert [record.status for record in run.records()] == ["skipped"] * 3
+    assert phota.run("spend").out.split(b"\t")[1:3] == [b"3", b"0.36"]  # where runs go, there they are looked for
+    assert any(b"holds 3 purchases" in line for line in phota.run("doctor").out.splitlines())
 
 
 def test_edit_with_people_and_a_prompt_from_a_file(phota: Phota) -> None:

@@ -155,9 +155,7 @@ def ask(phota: Phota, answer: bytes, *flags: str) -> tuple[int, str]:
             said += os.read(master, 4096)
         with suppress(OSError):  # the terminal is gone with the command
             while True:
-                os.write(
-                    master, answer
-                )  # again, if need be: Ctrl-C just before the answer is read waits for the next key
+                os.write(master, answer)
                 while select.select([master], [], [], 2)[0]:
                     said += os.read(master, 4096)
         code = process.wait()

@@ -96,6 +96,10 @@ def test_without_a_key_nothing_begins(call: Callable[..., Result], monkeypatch: 
     result = call("enhance", "a.jpg")
     assert result.exit_code == 2
     assert "PHOTA_API_KEY" in result.stderr
+    planned = call("enhance", "a.jpg", "-n")  # looking costs nothing and sends nothing
+    assert planned.exit_code == 0
+    assert "1 to do: $0.12" in planned.stderr
+    assert call("enhance", "a.jpg", "-n", "--tag", "u_17").exit_code == 2
 
 
 def test_a_record_of_another_program_is_no_run_of_this_one() -> None:
@@ -115,9 +119,7 @@ def test_paths_are_shown_as_short_as_they_can_be(tmp_path: Path, monkeypatch: py
     assert place_of(RunOptions(operation="edit")).folder == tmp_path / "phota-out"
 
 
-def test_pictures_of_pipes_are_kept_where_the_settings_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_of_pipes_are_kept_where_the_settings_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHOTA_STATE_DIR", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "phota").mkdir()
