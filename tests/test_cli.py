@@ -13,6 +13,7 @@ from phota_async.cli import main as frame
 from phota_async.cli.exit_codes import ExitCode, code_for, code_for_items, leading_error
 from phota_async.cli.extras import missing_message
 from phota_async.cli.main import COMMANDS, cli
+from phota_async.cli.wording import in_options
 
 
 def run_python(code: str, *, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -145,7 +146,7 @@ def test_nothing_is_said_when_nothing_is_missing() -> None:
 def test_an_error_is_one_line_and_its_exit_code(error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_failing(error, monkeypatch)
     assert result.exit_code == code
-    assert result.stderr == f"phota: {error}\n"
+    assert result.stderr == f"phota: {in_options(error)}\n"
     assert result.stdout == ""
 
 

@@ -25,6 +25,7 @@ from .config_files import PROJECT, config_path, read_config, read_project
 from .credentials import credentials_path, mask, read_credentials
 from .exit_codes import ExitCode, code_for
 from .settings import Settings, connect
+from .wording import in_options
 
 State = Literal["ok", "warning", "failed", "skipped"]
 PACKAGES = ("phota-async", "aiohttp", "msgspec", "anyio")
@@ -183,7 +184,7 @@ def _error_of(look: Callable[[], object]) -> PhotaError | None:
 
 def _failed(name: str, error: PhotaError | None) -> Check:
     assert error is not None  # noqa: S101 - what is looked at has failed
-    return Check(name=name, state="failed", message=error.sentence(), hint=error.hint, code=code_for(error))
+    return Check(name=name, state="failed", message=error.sentence(), hint=in_options(error.hint), code=code_for(error))
 
 
 def _version(package: str) -> str:

@@ -12,6 +12,7 @@ from .exit_codes import ExitCode, code_for, code_for_items, leading_error
 from .plain_text import clean
 from .questions import confirm
 from .streams import can_ask, say
+from .wording import in_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 GAP = "  "  # between the columns of a table that people read
@@ -131,7 +132,7 @@ def table(rows: Iterable[Sequence[str]], heading: Sequence[str]) -> list[str]:
 def end(done: int, errors: Sequence[PhotaError]) -> ExitCode:
     """Say every error on a line of its own, and return the exit code of all together."""
     for error in errors:
-        say(f"phota: {clean(str(error))}")
+        say(f"phota: {in_options(error)}")
     if len(errors) + done == 1 and errors:
         return code_for(errors[0])
     first = code_for(leading_error(ExceptionGroup("", list(errors)))) if errors else ExitCode.DONE

@@ -165,11 +165,12 @@ def leave(error: Exception) -> NoReturn:
     from phota_async.errors import PhotaError  # noqa: PLC0415
 
     from .exit_codes import code_for, is_about_a_file, leading_error  # noqa: PLC0415
+    from .wording import in_options  # noqa: PLC0415
 
     cause = leading_error(error)
     if not isinstance(cause, PhotaError) and not is_about_a_file(cause):
         raise error
-    say(f"phota: {cause}")
+    say(f"phota: {in_options(cause)}")
     sys.exit(code_for(cause))
 
 

@@ -90,6 +90,7 @@ def make_order(options: RunOptions) -> Order:
         exclude=options.exclude,
         output=place.folder,
         allow_missing=options.allow_missing,
+        open_keys=options.open_keys,
     )
     items = _photo_items(options, plan, photos, template)
     return Order(operation=plan.operation, items=items, place=place, photos=photos)

@@ -17,6 +17,7 @@ from .orders import Order
 from .run_options import Invocation
 from .showing import Results, is_foreign
 from .sums import totals_of
+from .wording import in_options
 
 MOST_KEPT = 5  # problems that are told by name
 
@@ -75,7 +76,7 @@ async def foresee(batch: Batch, how: Invocation, order: Order) -> Plan:
             end.add(outcome.status, outcome.error)
             foreign += is_foreign(outcome)
             if outcome.error is not None and len(problems) < MOST_KEPT:
-                problems.append(f"{outcome.key}: {outcome.error}")
+                problems.append(f"{outcome.key}: {in_options(outcome.error)}")
             if how.json or how.jsonl:
                 results.item(outcome)
     statistics = batch.statistics()

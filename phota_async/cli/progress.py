@@ -9,6 +9,7 @@ from ..batch import Outcome
 from ..batch.items import BatchStatistics
 from .plain_text import clean
 from .streams import can_draw, say
+from .wording import in_options
 
 NO = frozenset({"", "0", "false", "no"})  # words by which CI= says that this is none
 
@@ -75,7 +76,7 @@ class PlainProgress:
 
 def ending(outcome: Outcome) -> str:
     """Return the line that tells how an item ended, whatever its name holds."""
-    why = f": {outcome.error}" if outcome.error else ""
+    why = f": {in_options(outcome.error)}" if outcome.error else ""
     return clean(f"{outcome.key}: {outcome.status}{why}")
 
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from msgspec.structs import replace
 
-from phota_async.ledger.records import State
+from phota_async.ledger.records import Record, State
 from phota_async.ledger.view import LedgerView
 from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.media.sources import is_link
@@ -39,10 +39,12 @@ def resume_run(values: Mapping[str, Any]) -> int:
     if record.exit_code == ExitCode.DONE:
         raise click.UsageError(f"nothing to resume in {shown(folder.output)}: the last run, {record.run}, was finished")
     options = _changed(from_record(record), values)
-    _check_sources(options, folder)
+    jobs = asyncio.run(_open_jobs(folder))
+    _check_sources(options, jobs)
     if not values["quiet"]:
         say(_about(options, record))
-    return run(replace(_moved(options, folder), allow_missing=True), invocation_of(values), folder)
+    keys = tuple(each.item for each in jobs if each.operation == options.operation and each.take == options.take)
+    return run(replace(_moved(options, folder), allow_missing=True, open_keys=keys), invocation_of(values), folder)
 
 
 def _about(options: RunOptions, record: RunRecord) -> str:
@@ -72,22 +74,22 @@ def _moved(options: RunOptions, folder: RunFolder) -> RunOptions:
     return replace(options, out=to_text(folder.output / given.name))
 
 
-def _check_sources(options: RunOptions, folder: RunFolder) -> None:
+def _check_sources(options: RunOptions, jobs: Sequence[Record]) -> None:
     """Raise for what is gone, unless there are jobs of it, which need no photo to be fetched."""
     if options.is_from_pipe:
         raise click.UsageError("the photo came through standard input: run the same command again with it")
     needed = [*options.sources, *([options.manifest] if options.manifest else [])]
     gone = [path for path in map(from_text, needed) if not is_link(path) and not os.path.exists(path)]  # noqa: PTH110
-    if gone and (options.manifest or not asyncio.run(_has_jobs(folder))):
+    if gone and (options.manifest or not jobs):
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
         raise click.UsageError(f"cannot resume: {gone[0]}{more} is gone; put it back where it was")
 
 
-async def _has_jobs(folder: RunFolder) -> bool:
-    """Whether something was submitted and not fetched yet."""
+async def _open_jobs(folder: RunFolder) -> list[Record]:
+    """Return what was submitted and not fetched yet."""
     view = LedgerView(folder.output / ".phota" / "ledger.sqlite")
     await view.open()
     try:
-        return any([record.state is State.SUBMITTED async for record in view.records()])
+        return [record async for record in view.records() if record.state is State.SUBMITTED]
     finally:
         view.close()

@@ -28,6 +28,7 @@ from .exit_codes import ExitCode
 from .settings import Settings, connect, load_settings
 from .streams import result, say
 from .usual import usual_folder
+from .wording import in_options
 
 SIGNALLED = 128  # and the signal's number: what shells say of a program that one ended
 UNPRICED = ("edit", "generate")
@@ -137,7 +138,7 @@ async def _asking(
     try:
         client = await stack.enter_async_context(connect(settings))
     except ConfigError as error:
-        return None, f"asking again is off: {error}"
+        return None, f"asking again is off: {in_options(error)}"
     return Asking(client, budget, options=batch_options(folder)), ""
 
 

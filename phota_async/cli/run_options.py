@@ -61,6 +61,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
     allow_missing: bool = False
     """Whether photos may be gone, since there may be jobs of them."""
+    open_keys: tuple[str, ...] = ()
+    """Items with jobs that are not fetched yet: so they are items although their photos are gone from a folder."""
 
     def __repr__(self) -> str:
         return f"<RunOptions {self.operation}>"

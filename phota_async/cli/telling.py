@@ -11,13 +11,14 @@ from .planning import Plan
 from .showing import is_foreign
 from .streams import say
 from .sums import summary
+from .wording import in_options
 
 MOST_TOLD = 5  # problems that are told by name
 NEXT = {
     ExitCode.SOME_FAILED: "to try what failed again: {resume}",
     ExitCode.ALL_FAILED: "to try again: {resume}",
     ExitCode.BALANCE: "top up the balance, then: {resume}",
-    ExitCode.AUTHENTICATION: "set PHOTA_API_KEY to a key that is valid, then: {resume}",
+    ExitCode.AUTHENTICATION: "store a key that is valid (phota config set-key, or PHOTA_API_KEY), then: {resume}",
     ExitCode.BUDGET: "to spend more: {resume} --max-spend USD",
     ExitCode.IDENTITY: "to ask again for who was missed: the same command with --retry-missed 2",
     ExitCode.UNAVAILABLE: "the service did not answer; later: {resume}",
@@ -55,7 +56,7 @@ class Story:
         self._unpriced += outcome.status == "done" and outcome.spent is None
         self.missed += bool(outcome.missing)
         if outcome.error is not None and len(self._problems) < MOST_TOLD:
-            self._problems.append(f"  {outcome.key}: {outcome.error}")
+            self._problems.append(f"  {outcome.key}: {in_options(outcome.error)}")
 
     def tell(self, statistics: BatchStatistics, code: int, *, is_stopped: bool) -> None:
         """Say how a run ended and what to do next."""

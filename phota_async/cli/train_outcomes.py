@@ -12,6 +12,7 @@ from .exit_codes import ExitCode, code_for
 from .photo_check import finding_json
 from .streams import offer, say
 from .train_options import TrainOptions
+from .wording import in_options
 
 SCHEMA = "phota.train/1"
 RESUME = "phota train --resume"
@@ -112,7 +113,7 @@ def write_finished(each: Finished, *, as_json: bool) -> ExitCode:
 
 def _finished_line(each: Finished) -> str:
     if each.error is not None:
-        return f"not finished: tag {each.tag}, uploads at {each.place}: {each.error}"
+        return f"not finished: tag {each.tag}, uploads at {each.place}: {in_options(each.error)}"
     profile = f"profile {each.profile_id} is {each.status}" if each.profile_id else "no profile was made"
     reason = f" ({each.message})" if each.message else ""
     return f"{profile}{reason}; {each.deleted} uploads at {each.place} are deleted"

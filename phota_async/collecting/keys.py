@@ -30,6 +30,8 @@ def _safe(part: str) -> str:
     tail = len(safe) - len(safe.rstrip(". "))
     if tail:
         safe = safe[:-tail] + "".join(map(_percent, safe[-tail:]))
+    if not safe.strip():  # nothing but spaces of other kinds
+        safe = "".join(map(_percent, safe))
     if safe.split(".", 1)[0].lower() in RESERVED:
         safe = f"_{safe}"
     return safe if len(safe.encode()) <= MAX_PART else _shortened(safe)

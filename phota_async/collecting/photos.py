@@ -49,6 +49,7 @@ class Photos:
         exclude: See `Filter`; files that are given themselves are taken in any case.
         output: Where the results go.
         allow_missing: Whether what is not there counts as a photo all the same, as what a job was made of may.
+        open_keys: Keys of photos that come last if they are not found any more: there may be jobs of them.
 
     Raises:
         InputError: A source is not there, or a pattern is none.
@@ -63,8 +64,10 @@ class Photos:
         exclude: Sequence[str] = (),
         output: StrPath | None = None,
         allow_missing: bool = False,
+        open_keys: Sequence[str] = (),
     ) -> None:
         self._sources = list(dict.fromkeys(_source(each, allow_missing=allow_missing) for each in sources))
+        self._open_keys = open_keys
         self._recursive = recursive
         self._filter = Filter(include, exclude)
         self._output = None if output is None else os.path.realpath(os.fsdecode(output))
@@ -79,6 +82,16 @@ class Photos:
         return any(self._is_output(source) for source in self._sources if not is_link(source))
 
     def __iter__(self) -> Iterator[Photo]:
+        gone = dict.fromkeys(self._open_keys)
+        for photo in self._found():
+            gone.pop(photo.key, None)
+            yield photo
+        for key in gone:
+            path = os.path.join(self._base, key)  # noqa: PTH118 - a str
+            if not os.path.lexists(path):
+                yield Photo(path, key)
+
+    def _found(self) -> Iterator[Photo]:
         self.passed = Passed()
         entered: set[tuple[int, int]] = set()
         twins = _twins(self._key(source) for source in self._given)

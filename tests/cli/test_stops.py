@@ -126,6 +126,21 @@ def test_what_is_gone_cannot_be_resumed_unless_it_is_bought(still: Phota) -> Non
     assert len(still.sandbox.charges) == 1
 
 
+def test_a_photo_that_is_gone_from_a_folder_has_its_job_fetched(still: Phota) -> None:
+    """It is paid for, and no photo is needed to fetch it."""
+    still.photos("in/a.jpg", "in/deep/b.jpg")
+    with still.started("enhance", "in", "-r", "-o", "out") as process:
+        still.wait_for(JOB, 2)
+        process.kill()
+        process.wait()
+    (still.folder / "in/deep/b.jpg").unlink()
+    still.sandbox.clock.advance(3600)
+    done = still.run("resume", "out")
+    assert done.code == 0, done.err
+    assert sorted(done.lines) == ["out/a.enhance-1.jpg", "out/deep/b.enhance-1.jpg"]
+    assert (still.sandbox.posts(), len(still.sandbox.charges)) == (2, 2)
+
+
 def test_a_run_of_a_pipe_is_resumed_by_its_own_command(phota: Phota) -> None:
     photo = b"\xff\xd8\xff and no more"
     failed = phota.run("enhance", "-", "-o", "out", input=photo)
@@ -233,7 +248,9 @@ def test_a_key_that_is_refused_is_3(phota: Phota) -> None:
     phota.photos("in/a.jpg", "in/b.jpg")
     done = phota.run("enhance", "in", "-c", "1", env={"PHOTA_API_KEY": "wrong"})
     assert done.code == 3
-    assert "set PHOTA_API_KEY to a key that is valid, then: phota resume phota-out" in done.err
+    assert (
+        "store a key that is valid (phota config set-key, or PHOTA_API_KEY), then: phota resume phota-out" in done.err
+    )
     mended = phota.run("resume")
     assert (mended.code, len(mended.lines)) == (0, 2)
 

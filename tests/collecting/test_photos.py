@@ -193,6 +193,7 @@ def test_items_can_be_counted_and_read_again(tmp_path: Path) -> None:
         ("dots...", "dots%2E%2E%2E"),
         ("con.jpg", "_con.jpg"),
         ("...", "%2E%2E%2E"),
+        ("\x85", "%C2%85"),
     ],
 )
 def test_hostile_names_become_keys(part: str, key: str) -> None:
