@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from ..models import Job, JobStatus
 from .common import account_option, end, interval_option, json_option, quiet_options, table, timeout_option
 from .following import States, choose_states
 from .settings import Settings, connect, load_settings
+from .stopping import interruptible
 from .streams import offer, result
 
 SCHEMA = "phota.job/1"
 COLUMNS = ("job", "status", "pictures", "error")
+FIRST = "stopped; the jobs go on and are paid for: wait for the same ids again"
 MAX_STEM = 100  # characters of an id in a file's name
 
 
@@ -83,7 +86,8 @@ def wait(
     settings = load_settings(account)
     ids = list(dict.fromkeys(job_ids))
     with choose_states(ids, quiet=quiet, no_progress=no_progress) as states:
-        errors = asyncio.run(_wait_all(settings, ids, out, states, timeout=timeout, interval=interval))
+        work = partial(_wait_all, settings, ids, out, states, timeout=timeout, interval=interval)
+        errors = asyncio.run(interruptible(work, first=FIRST, second=FIRST))
     ctx.exit(end(len(ids) - len(errors), errors))
 
 

@@ -165,8 +165,11 @@ def leave(error: Exception) -> NoReturn:
     from phota_async.errors import PhotaError  # noqa: PLC0415
 
     from .exit_codes import code_for, is_about_a_file, leading_error  # noqa: PLC0415
+    from .stopping import Interrupted  # noqa: PLC0415
     from .wording import in_options  # noqa: PLC0415
 
+    if isinstance(error, Interrupted):
+        sys.exit(error.code)
     cause = leading_error(error)
     if not isinstance(cause, PhotaError) and not is_about_a_file(cause):
         raise error

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import anyio
@@ -20,8 +21,10 @@ from .following import TRAINING, States, choose_states
 from .people import resolve_people
 from .plain_text import clean
 from .settings import Settings, connect, load_settings
+from .stopping import interruptible
 from .streams import result, say
 
+FIRST = "stopped; the trainings go on: wait for the same again"
 CHANGE_SCHEMA = "phota.profile-change/1"
 
 
@@ -52,7 +55,8 @@ def wait(
     ids = resolve_people(settings, people)
     states = choose_states(ids, expected=TRAINING, quiet=quiet, no_progress=no_progress)
     with states:
-        errors = asyncio.run(_wait_all(settings, ids, states, timeout=timeout, interval=interval))
+        work = partial(_wait_all, settings, ids, states, timeout=timeout, interval=interval)
+        errors = asyncio.run(interruptible(work, first=FIRST, second=FIRST))
     ctx.exit(end(len(ids) - len(errors), errors))
 
 
@@ -93,7 +97,8 @@ def watch(
         return
     states = choose_states(ids, expected=TRAINING, quiet=quiet, no_progress=no_progress, is_told=True)
     with states:
-        errors = asyncio.run(_watch(settings, ids, states, interval=interval, as_json=as_json))
+        work = partial(_watch, settings, ids, states, interval=interval, as_json=as_json)
+        errors = asyncio.run(interruptible(work, first=FIRST, second=FIRST))
     ctx.exit(end(len(ids) - len(errors), errors))
 
 

@@ -3,9 +3,16 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import anyio
+
+from .streams import say
+
+T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 BASE = 128  # what a shell adds to a signal's number
@@ -55,6 +62,41 @@ class Stopping:
     def _hear(self, number: int) -> None:
         if self.code is not None:
             self._on_second()
+            sys.stderr.flush()
             os._exit(BASE + number)  # what was paid for stands in the ledger, as after a crash
         self.code = BASE + number
         self._on_first()
+
+
+class Interrupted(Exception):  # noqa: N818 - no error, but what somebody wanted
+    """The work was stopped by a signal and has cleaned up after itself.
+
+    Args:
+        code: The exit code that says which signal it was: 130 or 143.
+    """
+
+    def __init__(self, code: int, /) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+async def interruptible(work: Callable[[], Awaitable[T]], *, first: str, second: str) -> T:
+    """Do some work that a signal cancels.
+
+    Args:
+        work: What to do. It is cancelled by the first signal and may take its time to clean up.
+        first: What to say then.
+        second: What to say at the second signal, which ends the process without any cleaning.
+
+    Raises:
+        Interrupted: It was stopped.
+    """
+    with anyio.CancelScope() as scope:
+
+        def stop() -> None:
+            say(first)
+            scope.cancel()
+
+        with Stopping(stop, lambda: say(second)) as stopping:
+            return await work()
+    raise Interrupted(stopping.code or BASE)

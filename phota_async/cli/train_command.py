@@ -27,9 +27,9 @@ from .asking import dollars
 from .check_command import display_options, selection_options
 from .common import account_option, usd
 from .exit_codes import ExitCode
-from .interrupts import Interrupted, interruptible
 from .photo_check import Selection, need_sheet, run_check, show_findings, summary, write_sheet
 from .settings import Settings, connect, load_settings, state_folder
+from .stopping import Interrupted, interruptible
 from .streams import say
 from .train_options import TrainOptions, agree, decide
 from .train_outcomes import RESUME, Reporter, say_what_stays, write_finished

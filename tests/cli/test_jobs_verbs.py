@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.pictures import real_picture
-from support.programs import PHOTA, Ended, OnTerminal, access, phota
+from support.programs import PHOTA, Ended, OnTerminal, access, phota, surroundings
 
 from phota_async import EditRequest, PhotaClient
 from phota_async.cli.jobs_command import _name
@@ -99,3 +101,17 @@ def test_when_the_time_is_up(sandbox: SandboxThread, run: Run) -> None:
 def test_an_id_is_a_safe_name(job_id: str, name: str) -> None:
     assert _name(job_id) == name
     assert len(_name("x" * 1000)) < 120
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_says_what_goes_on(sandbox: SandboxThread, tmp_path: Path, number: int, code: int) -> None:
+    job = submit(sandbox)
+    command = [*PHOTA, "jobs", "wait", job, "-o", "out", "--interval", "0.02"]
+    env = surroundings(access(sandbox))
+    with subprocess.Popen(command, env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "queued" in process.stderr.readline()
+        process.send_signal(number)
+        said = process.stderr.read()
+        assert process.wait(60) == code
+    assert said == "stopped; the jobs go on and are paid for: wait for the same ids again\n"

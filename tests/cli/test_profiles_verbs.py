@@ -153,6 +153,7 @@ def test_ctrl_c_ends_the_waiting(sandbox: SandboxThread, folder: Path) -> None:
         shown.type("\x03")
     assert shown.code == 130
     assert "Traceback" not in shown.screen
+    assert "stopped; the trainings go on: wait for the same again" in shown.screen
 
 
 def test_waiting_for_one_that_fails_and_one_that_is_ready(sandbox: SandboxThread, run: Run) -> None:

@@ -77,6 +77,14 @@ def test_the_second_signal_leaves_at_once_and_resume_goes_on_from_anywhere(still
     assert still.sandbox.api_key not in (run.path / "run.json").read_text()
 
 
+def test_the_program_itself(phota_sandbox: SandboxThread, tmp_path: Path) -> None:
+    """As it is installed, and at its own pace."""
+    real = Phota(tmp_path, phota_sandbox, PHOTA)
+    real.photos("a.jpg")
+    done = real.run("enhance", "a.jpg")
+    assert (done.code, done.lines) == (0, ["phota-out/a.enhance-1.jpg"]), done.err
+
+
 @pytest.mark.parametrize("moment", ["POST /enhance", JOB, "GET /cdn/{name}"])
 def test_a_killed_run_pays_nothing_twice(phota: Phota, moment: str) -> None:
     phota.photos("in/a.jpg", "in/b.jpg", "in/c.jpg")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from phota_async.sandbox.thread import SandboxThread
 
 from .pictures import real_picture
 
+QUICK = (sys.executable, "-P", str(Path(__file__).with_name("quick_phota.py")))
 PATIENCE = 60.0  # seconds until a test gives up: more than a busy machine takes
 
 
@@ -42,10 +43,11 @@ class Phota:
     Args:
         folder: Where it is called; its photos and results are there.
         sandbox: What it talks to.
+        command: The program; ``PHOTA`` is the real one, which looks at jobs every 2 s.
     """
 
-    def __init__(self, folder: Path, sandbox: SandboxThread) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, sandbox: SandboxThread, command: Sequence[str] = QUICK) -> None:
+        self.folder, self._command = folder, command
         self.sandbox = sandbox
         told = {"PHOTA_API_KEY": sandbox.api_key, "PHOTA_BASE_URL": sandbox.base_url}
         home = {
@@ -65,7 +67,7 @@ class Phota:
     def run(self, *arguments: str | bytes, cwd: Path | None = None, **options: Any) -> Done:
         """Call the command and wait for its end."""
         env = self.env | options.pop("env", {})
-        command = [sys.executable, "-m", "phota_async", *arguments]
+        command = [*self._command, *arguments]
         done = subprocess.run(
             command, cwd=cwd or self.folder, env=env, capture_output=True, check=False, timeout=PATIENCE, **options
         )
@@ -77,18 +79,18 @@ class Phota:
         """Call the command, in a process group of its own, as a shell does."""
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
         pipes |= {"cwd": self.folder, "env": self.env, "start_new_session": True} | options
-        with subprocess.Popen([sys.executable, "-m", "phota_async", *arguments], **pipes) as process:
+        with subprocess.Popen([*self._command, *arguments], **pipes) as process:
             try:
                 yield process
             finally:
                 process.kill()
 
     def wait_for(self, mark: str, count: int = 1) -> None:
-        """Wait until the sandbox has seen so many requests such as ``GET /jobs/{job_id}``."""
+        """Wait until the sandbox has seen such requests as ``GET /jobs/{job_id}``; each look at one job is the same."""
 
         async def wait() -> None:
             sandbox = self.sandbox.sandbox
-            while sum(seen.mark == mark for seen in sandbox.requests) < count:
+            while _different(sandbox.requests, mark) < count:
                 await sandbox.wait_for_requests(len(sandbox.requests) + 1)
 
         asyncio.run_coroutine_threadsafe(wait(), self.sandbox._ready.result()).result(PATIENCE)
@@ -98,6 +100,11 @@ class Phota:
         """What lies in the folder, hidden files and those in hidden folders excepted."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
         return sorted(str(path) for path in found if not any(part.startswith(".") for part in path.parts))
+
+
+def _different(requests: Iterable[Any], mark: str) -> int:
+    found = [seen.path for seen in requests if seen.mark == mark]
+    return len(set(found)) if mark.startswith("GET") else len(found)
 
 
 def read_until(stream: Any, word: str) -> str:
