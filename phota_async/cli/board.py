@@ -32,15 +32,18 @@ class Board:
     Args:
         render: Returns the picture as it is now; called by a thread.
         console: Where to draw; ``None`` is standard error.
+        is_kept: Whether the last picture stays.
     """
 
-    def __init__(self, render: Callable[[], RenderableType], console: Console | None = None) -> None:
+    def __init__(
+        self, render: Callable[[], RenderableType], console: Console | None = None, *, is_kept: bool = True
+    ) -> None:
         self.console = console or _Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
         self._lines: deque[str] = deque()
         self._notes: deque[str] = deque(maxlen=MOST_NOTES)
         self._left_out = 0
         self._turn = threading.Lock()
-        self._live = _Live(self._flush, render, self.console)
+        self._live = _Live(self._flush, render, self.console, is_kept=is_kept)
         self._streams = ExitStack()
 
     def __enter__(self) -> Self:
@@ -97,11 +100,14 @@ class _Console(Console):
 class _Live(Live):
     """Draws the picture, and what is to stand above it first."""
 
-    def __init__(self, flush: Callable[[], bool], render: Callable[[], RenderableType], console: Console) -> None:
+    def __init__(
+        self, flush: Callable[[], bool], render: Callable[[], RenderableType], console: Console, *, is_kept: bool
+    ) -> None:
         super().__init__(
             console=console,
             refresh_per_second=DRAWINGS,
             get_renderable=render,
+            transient=not is_kept,
             redirect_stdout=False,  # rich's own would wrap long lines, and take a pipe's
             redirect_stderr=False,
         )

@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from .run_verbs import MONEY, SHOWN, with_options
+from .run_verbs import MONEY, RUN, SHOWN, with_options
 
 
 @click.command()
 @click.argument("out", required=False, type=click.Path())
-@with_options(*MONEY, *SHOWN)
+@with_options(*MONEY, RUN[0], *SHOWN)
 @click.pass_context
 def resume(ctx: click.Context, /, **values: Any) -> None:
     """Go on with the last run into a folder, ./phota-out if none is given.

@@ -23,7 +23,7 @@ from .running import run
 from .streams import say
 from .usual import DEFAULT
 
-OVERRIDES = ("max_spend", "price", "account")
+OVERRIDES = ("max_spend", "price", "account", "concurrency")
 SWITCHES = ("yes", "resend_unknown")
 
 

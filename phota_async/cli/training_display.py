@@ -4,15 +4,18 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from ..training import TrainingProgress
-from .streams import can_draw, say
+from .board import Board
+from .pace import duration
+from .plain_text import clean
+from .progress import may_draw
+from .streams import say
 
 BAR = 28  # characters
 
@@ -62,20 +65,19 @@ class LiveDisplay(Display):
 
     def __init__(self) -> None:
         super().__init__()
-        self._console = Console(stderr=True)
         self._spinner = Spinner("dots")
         self._text, self._done, self._total = "", 0.0, 0.0
         self._since: float | None = None
-        self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._render, transient=True)
+        self._board = Board(self._render, is_kept=False)
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._board.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._live.stop()
+        self._board.__exit__(kind, error, trace)
 
     def checked(self, done: int, total: int) -> None:
         """Move the bar."""
@@ -96,11 +98,11 @@ class LiveDisplay(Display):
 
     def _render(self) -> RenderableType:
         line = Table.grid(padding=(0, 1))
-        parts: list[RenderableType] = [self._spinner, Text(self._text)]
+        parts: list[RenderableType] = [self._spinner, Text(clean(self._text))]
         done, clock = self._done, ""
         if self._since is not None:
             done = time.monotonic() - self._since
-            clock = f"{minutes(done)} of about {minutes(self._total)}" if self._total else minutes(done)
+            clock = f"{duration(done)} of about {duration(self._total)}" if self._total else duration(done)
         if self._total and done:
             parts.append(ProgressBar(total=self._total, completed=min(done, self._total), width=BAR))
         line.add_row(*parts, Text(clock, style="dim"))
@@ -109,7 +111,7 @@ class LiveDisplay(Display):
 
 def choose_display(*, quiet: bool = False, no_progress: bool = False) -> Display:
     """Return what suits standard error and the flags ``-q`` and ``--no-progress``."""
-    return LiveDisplay() if can_draw() and not quiet and not no_progress else Display(quiet=quiet)
+    return LiveDisplay() if may_draw(quiet=quiet, no_progress=no_progress) else Display(quiet=quiet)
 
 
 def sentence(progress: TrainingProgress) -> str:
@@ -120,15 +122,10 @@ def sentence(progress: TrainingProgress) -> str:
         return f"creating the profile from {progress.total} photos"
     if progress.stage == "deleting":
         return f"deleting {progress.total} uploads at {progress.place}"
-    expected = f" of about {minutes(progress.expected)}" if progress.expected else ""
-    return f"profile {progress.profile_id}: {words(progress.status)} after {minutes(progress.elapsed)}{expected}"
+    expected = f" of about {duration(progress.expected)}" if progress.expected else ""
+    return f"profile {progress.profile_id}: {words(progress.status)} after {duration(progress.elapsed)}{expected}"
 
 
 def words(status: str) -> str:
     """Return a status as people write it."""
     return status.lower().replace("_", " ")
-
-
-def minutes(seconds: float) -> str:
-    """Write seconds as minutes and seconds: ``20:00``."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

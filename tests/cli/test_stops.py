@@ -289,7 +289,7 @@ def test_the_spend_limit_is_7_and_holds_over_runs(phota: Phota) -> None:
     assert "1 done, 1 over the budget; $0.12 spent" in done.err
     assert "to spend more: phota resume phota-out --max-spend USD" in done.err
     assert phota.run("resume").code == 7
-    assert phota.run("resume", "phota-out", "--max-spend", "0.24").code == 0
+    assert phota.run("resume", "phota-out", "--max-spend", "0.24", "-c", "1").code == 0
     assert phota.sandbox.posts() == 2
 
 

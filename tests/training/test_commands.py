@@ -505,8 +505,9 @@ def test_live_display_draws_each_stage() -> None:
     lines: list[str] = []
 
     def look() -> None:
-        with display._console.capture() as capture:
-            display._console.print(display._render())
+        console = display._board.console
+        with console.capture() as capture:
+            console.print(display._render())
         lines.append(capture.get().strip())
 
     with display:
@@ -529,10 +530,13 @@ def test_live_display_draws_each_stage() -> None:
 
 def test_pictures_move_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(choose_display()) is not LiveDisplay
-    monkeypatch.setattr("phota_async.cli.training_display.can_draw", lambda: True)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr("phota_async.cli.progress.can_draw", lambda: True)
     assert type(choose_display()) is LiveDisplay
     assert type(choose_display(quiet=True)) is not LiveDisplay
     assert type(choose_display(no_progress=True)) is not LiveDisplay
+    monkeypatch.setenv("CI", "true")
+    assert type(choose_display()) is not LiveDisplay
 
 
 def test_uploads_are_noted_in_the_users_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
