@@ -28,6 +28,7 @@ from .people import resolve_people, resolve_prompt
 from .places import Place, place_of
 from .run_options import RunOptions
 from .settings import load_settings
+from .sums import in_words
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,7 +217,7 @@ def _check_replacing(item: BatchItem, place: Place) -> None:
 def _nothing_found(order: Order, options: RunOptions) -> str:
     passed, told = order.passed, []
     if passed.folders:
-        told.append(f"{passed.folders} folders inside were not looked into: -r does")
+        told.append(f"not looked into: {in_words(passed.folders, 'folder')} inside; -r does")
     if passed.outputs or passed.results:
         told.append("results of earlier runs are no sources")
     if passed.others:

@@ -19,19 +19,21 @@ class Pace:
     """
 
     def __init__(self, now: float) -> None:
-        self._seen: deque[tuple[float, int]] = deque([(now, 0)], maxlen=SAMPLES)
+        self._last = (now, 0)
+        self._seen: deque[tuple[float, int]] = deque([self._last], maxlen=SAMPLES)
 
     def see(self, count: int, now: float) -> None:
         """Note how many there are at a moment."""
+        self._last = (now, count)  # the newest counts, however soon it came
         if now - self._seen[-1][0] >= WINDOW / SAMPLES:
-            self._seen.append((now, count))
+            self._seen.append(self._last)
         while len(self._seen) > 2 and now - self._seen[1][0] > WINDOW:  # noqa: PLR2004 - a rate needs two
             self._seen.popleft()
 
     @property
     def rate(self) -> float | None:
         """Items a second, ``None`` while nobody knows."""
-        (begin, first), (end, last) = self._seen[0], self._seen[-1]
+        (begin, first), (end, last) = self._seen[0], self._last
         return (last - first) / (end - begin) if last > first and end > begin else None
 
     def left(self, count: int) -> float | None:

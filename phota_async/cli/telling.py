@@ -10,7 +10,7 @@ from .places import Place, shown
 from .planning import Plan
 from .showing import is_foreign
 from .streams import say
-from .sums import summary
+from .sums import in_words, summary
 from .wording import in_options
 
 MOST_TOLD = 5  # problems that are told by name
@@ -90,9 +90,9 @@ def tell_passed(order: Order) -> None:
     """Say what was passed over and may be missed."""
     passed = order.passed
     if passed.folders:
-        say(f"{passed.folders} folders inside were not looked into: -r does")
+        say(f"not looked into: {in_words(passed.folders, 'folder')} inside; -r does")
     if passed.results:
-        say(f"{passed.results} results of earlier runs were passed over")
+        say(f"passed over: {in_words(passed.results, 'result')} of earlier runs")
     for unreadable in passed.unreadable:
         say(f"not looked into: {unreadable}")
 

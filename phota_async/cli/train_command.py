@@ -31,6 +31,7 @@ from .photo_check import Selection, need_sheet, run_check, show_findings, summar
 from .settings import Settings, connect, load_settings, state_folder
 from .stopping import Interrupted, interruptible
 from .streams import say
+from .sums import in_words
 from .train_options import TrainOptions, agree, decide
 from .train_outcomes import RESUME, Reporter, say_what_stays, write_finished
 from .training_display import Display, choose_display
@@ -143,7 +144,7 @@ def _train(options: TrainOptions, account: str | None, display: Display, *, quie
     journals = journal_folder(settings)
     earlier = asyncio.run(left_over(journals))
     if earlier and not quiet:
-        say(f"{len(earlier)} earlier trainings left uploads behind: {RESUME}")
+        say(f"{in_words(len(earlier), 'earlier training')} left uploads behind: {RESUME}")
     reporter = Reporter(options)
     try:
         check = _chosen(options, reporter, display, quiet=quiet)

@@ -178,6 +178,14 @@ def test_the_rate_is_the_last_minutes() -> None:
     assert pace.left(30) == pytest.approx(30, rel=0.05)
 
 
+def test_the_newest_count_is_part_of_the_rate() -> None:
+    """A short run ends between two samples."""
+    pace = Pace(0.0)
+    pace.see(2, 1.0)
+    pace.see(8, 1.4)
+    assert pace.rate == pytest.approx(8 / 1.4)
+
+
 def test_looking_often_keeps_little() -> None:
     pace = Pace(0.0)
     for tick in range(100_000):

@@ -36,7 +36,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
 WRONG: list[tuple[list[str], str]] = [
     (["enhance"], "enhance needs photos: phota enhance SRC..., with - for standard input"),
     (["enhance", "gone"], "gone: expected a photo or a folder, got nothing there"),
-    (["enhance", "empty"], "1 folders inside were not looked into: -r does"),
+    (["enhance", "empty"], "not looked into: 1 folder inside; -r does"),
     (["enhance", "text"], "no photos found in"),
     (["enhance", "a.jpg", "--from", "list.csv"], "give either SRC or --from"),
     (["enhance", "--from", "gone.csv"], "No such file"),

@@ -324,7 +324,7 @@ def test_the_next_training_tells_of_what_is_left(standing: Desk, mia: Path, buck
         process.kill()
         process.communicate(timeout=PATIENCE)
     assert len(bucket.objects) == 6
-    assert "1 earlier trainings left uploads behind: phota train --resume" in standing.invoke(*common).stderr
+    assert "1 earlier training left uploads behind: phota train --resume" in standing.invoke(*common).stderr
 
     standing.sandbox.call(lambda sandbox: sandbox.set_profile(next(iter(sandbox.profiles)), status="INACTIVE"))
     done = standing.invoke("--resume", "--json")
