@@ -10,6 +10,7 @@ WORDS = (
     (re.compile(r'mode="job" can be repeated safely'), "--mode job can be repeated safely"),
     (re.compile(r'mode="job" has more of it'), "--mode job has more of it"),
     (re.compile(r"await error\.resume\(\) waits on, as does client\.jobs\.wait\('([^']*)'\)"), r"phota jobs wait \1"),
+    (re.compile(r"client\.jobs\.wait\('([^']*)'\)"), r"phota jobs wait \1"),
     (re.compile(r"ClientConfig\(ssl_context=\.\.\.\) takes"), "the variable SSL_CERT_FILE names"),
     (re.compile(r"ClientConfig\(allow_private_downloads=True\) permits it"), "nothing is fetched from there"),
     (

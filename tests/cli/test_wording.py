@@ -60,6 +60,7 @@ def test_every_hint_of_the_library_is_one_of_the_command() -> None:
         (AuthenticationError(401), "store the right key: phota config set-key, or PHOTA_API_KEY; keys are made at"),
         (RateLimitError(429), "send fewer at once (-c), or wait"),
         ("await error.resume() waits on, as does client.jobs.wait('job_1')", "phota jobs wait job_1"),
+        ("client.jobs.wait('job_1') fetches it again", "phota jobs wait job_1 fetches it again"),
     ],
 )
 def test_an_error_advises_options(error: object, told: str) -> None:

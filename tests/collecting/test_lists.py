@@ -241,11 +241,19 @@ def test_a_list_that_changes_after_it_was_checked_stops_where_it_does(tmp_path: 
     path = write(tmp_path, "input\na.jpg\nb.jpg\n")
     items = ItemList(path, PLAN)
     items.check()
-    write(tmp_path, "input\na.jpg\ngone.jpg\n")
+    write(tmp_path, "input,variations\na.jpg,1\nb.jpg,9\n")
     read = iter(items)
     assert next(read).key == "a.jpg"
-    with pytest.raises(PhotaError, match="line 3, column input"):
+    with pytest.raises(PhotaError, match="line 3, column variations"):
         next(read)
+
+
+def test_a_photo_that_goes_after_the_check_stops_no_other(tmp_path: Path) -> None:
+    """Its item fails when its turn comes; photos are looked at once, however often the list is read."""
+    items = ItemList(write(tmp_path, "input\na.jpg\nb.jpg\n"), PLAN)
+    items.check()
+    (tmp_path / "a.jpg").unlink()
+    assert [item.key for item in items] == ["a.jpg", "b.jpg"]
 
 
 def test_a_photo_is_known_by_its_first_bytes(tmp_path: Path) -> None:
