@@ -16,6 +16,7 @@ import msgspec
 
 from ..batch import Budget
 from ..batch.options import Metadata
+from ..config import KEY_VARIABLE
 from ..errors import ConfigError
 from ..pricing import PUBLISHED, Price, PriceTable
 from ..review import Asking, Chosen, ReviewServer, chosen
@@ -200,10 +201,11 @@ def has_display() -> bool:
 
 
 async def open_browser(url: str) -> None:
-    """Open a browser in a process of its own, whose words do not mix with our results."""
+    """Open a browser in a process of its own, whose words do not mix with our results, and which gets no key."""
     nothing = asyncio.subprocess.DEVNULL
+    keyless = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
     await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "webbrowser", url, stdin=nothing, stdout=nothing, stderr=nothing
+        sys.executable, "-m", "webbrowser", url, stdin=nothing, stdout=nothing, stderr=nothing, env=keyless
     )
 
 

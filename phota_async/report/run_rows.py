@@ -4,13 +4,12 @@ import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from ..runs import ItemRecord, RunFolder
+from ..runs.paths import from_text
 from .rows import SheetPhoto, SheetRow
 from .wanted import candidates_of, options_of, prompt_of
 
-FILE = "file://"  # a path whose name is not UTF-8, as JSON holds it
 LINKS = ("http://", "https://")
 
 
@@ -31,16 +30,16 @@ class _Places:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._then = Path(_path(folder.record().output))
+        self._then = Path(from_text(folder.record().output))
         self._now = Path(os.path.abspath(folder.output))  # noqa: PTH100 - resolve() would follow links
 
     def source(self, text: str) -> SheetPhoto:
         if not text:
             return b""
-        return text if text.lower().startswith(LINKS) else self._moved(Path(_path(text)))
+        return text if text.lower().startswith(LINKS) else self._moved(Path(from_text(text)))
 
     def output(self, text: str) -> Path:
-        return self._moved(self._folder.picture(_path(text)))
+        return self._moved(self._folder.picture(from_text(text)))
 
     def _moved(self, path: Path) -> Path:
         """Return the path, or where it must be now if it went along with the folder."""
@@ -83,7 +82,3 @@ def _price(low: Decimal | None, high: Decimal | None, settled: Decimal | None, *
     if is_planned:
         return {"price_low": low, "price_high": high, "is_estimate": True}
     return {"price_low": settled, "price_high": settled}
-
-
-def _path(text: str) -> str:
-    return os.fsdecode(unquote_to_bytes(text.removeprefix(FILE))) if text.startswith(FILE) else text

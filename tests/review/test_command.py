@@ -232,15 +232,17 @@ def test_one_of_several_runs_can_be_named(folder: RunFolder, tmp_path: Path) -> 
 
 async def test_the_browser_gets_a_ticket_and_not_the_token(folder: RunFolder, tmp_path: Path) -> None:
     browser, opened = tmp_path / "browser", tmp_path / "opened"
-    browser.write_text(f'#!/bin/sh\necho loud\necho "$1" > {opened}.part\nmv {opened}.part {opened}\n')
+    browser.write_text(f'#!/bin/sh\necho loud\necho "$1 $PHOTA_API_KEY" > {opened}.part\nmv {opened}.part {opened}\n')
     browser.chmod(0o755)
-    async with reviewing(folder, BROWSER=str(browser), DISPLAY=":99") as review, Visitor(review.url) as visitor:
+    environment = {"BROWSER": str(browser), "DISPLAY": ":99", "PHOTA_API_KEY": "sk-mine"}
+    async with reviewing(folder, **environment) as review, Visitor(review.url) as visitor:
         async with asyncio.timeout(SECONDS):
             while not opened.exists():  # noqa: ASYNC110 - another program makes it
                 await asyncio.sleep(0.01)
         url = opened.read_text().strip()
         assert url.startswith(f"{visitor.address}/#ticket=")
         assert visitor.token not in url
+        assert "sk-mine" not in url
         await visitor.post("/finish")
         code, out, _ = await review.end()
     assert (code, out) == (0, [])  # what the browser says is no result
