@@ -17,12 +17,12 @@ import msgspec
 
 from ..batch import Budget
 from ..batch.options import Metadata
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError
 from ..pricing import PUBLISHED, Price, PriceTable
 from ..review import Asking, Chosen, ReviewServer, chosen
 from ..review.exporting import Rule
 from ..review.session import NO_ASKING
-from ..runs import RunFolder, latest_run, list_runs
+from ..runs import RunFolder, find_run
 from .exit_codes import ExitCode
 from .run_verbs import usd
 from .settings import Settings, connect, load_settings
@@ -39,7 +39,7 @@ encode = msgspec.json.Encoder().encode
 @click.argument(
     "out", type=click.Path(exists=True, file_okay=False, path_type=Path), default=usual_folder, required=False
 )
-@click.option("--run", metavar="ID", help="Which run; the latest if not given.")
+@click.option("--run", metavar="ID", help="Which run, by its name or the beginning of it; the latest if not given.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one if not given.")
 @click.option("--no-open", is_flag=True, help="Open no browser: the address is printed.")
 @click.option(
@@ -96,21 +96,6 @@ def review(
     lines = chosen(folder, to=export, exists=exists)
     _print(lines, as_json=as_json, is_export=export is not None)
     ctx.exit(code or _code_of(lines))
-
-
-def find_run(out: Path, run: str | None) -> RunFolder:
-    """Return a run below a folder: that one, or the latest.
-
-    Raises:
-        InputError: There is none.
-    """
-    if run is None:
-        return latest_run(out)
-    found = next((folder for folder in list_runs(out) if folder.run == run), None)
-    if found is None:
-        known = ", ".join(folder.run for folder in list_runs(out)[-3:]) or "none"
-        raise InputError(f"--run: expected a run of {out} ({known}), got {run}")
-    return found
 
 
 async def _serve(

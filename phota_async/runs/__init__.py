@@ -9,7 +9,8 @@ Runs lie below ``output/.phota/runs``, readable by their owner only, since promp
 money: that is the ledger's. Records are JSON with a versioned schema: fields are only ever added.
 """
 
-from .folder import RunFolder, latest_run, list_runs
+from .folder import RunFolder, find_run, latest_run, list_runs
+from .places import RunPlaces
 from .records import (
     Cost,
     ErrorRecord,
@@ -29,7 +30,9 @@ __all__ = [
     "OutputRecord",
     "RequestMarks",
     "RunFolder",
+    "RunPlaces",
     "RunRecord",
+    "find_run",
     "latest_run",
     "list_runs",
     "record_of",

@@ -25,6 +25,7 @@ RUNS = Path(".phota") / "runs"
 PRIVATE = 0o600
 ITEMS, RUN = "items.jsonl", "run.json"
 NO_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises over a stranger's bytes
+SHOWN = 5  # names of runs in an error
 MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by a run
 
 
@@ -160,6 +161,22 @@ def latest_run(output: StrPath) -> RunFolder:
     if not runs:
         raise InputError(f"{to_path(output)}: expected a folder that a run wrote to, got none with {RUNS}")
     return runs[-1]
+
+
+def find_run(output: StrPath, name: str | None = None) -> RunFolder:
+    """Return a run below an output folder by its name or the beginning of it; ``None`` is the latest. Blocks.
+
+    Raises:
+        InputError: There is none, or several begin so.
+    """
+    if name is None:
+        return latest_run(output)
+    runs = list_runs(output)
+    fitting = [run for run in runs if run.run == name] or [run for run in runs if name and run.run.startswith(name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    known = ", ".join(run.run for run in reversed((fitting or runs)[-SHOWN:])) or "none"
+    raise InputError(f"run: expected one of those below {to_path(output)} ({known}), got {name!r}")
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -201,8 +201,8 @@ def test_an_export_that_fails_says_so_in_its_code(folder: RunFolder, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--run", "nothing"], "expected a run of"),
-        (["--run", "../.."], "expected a run of"),
+        (["--run", "nothing"], "expected one of those below"),
+        (["--run", "../.."], "expected one of those below"),
         (["--max-spend", "much"], "expected US dollars such as 20 or 0.15, got 'much'"),
         (["--max-spend", "1", "--price", "-1"], "expected US dollars such as 20 or 0.15, got '-1'"),
         (["--port", "70000"], "--port"),
