@@ -8,10 +8,11 @@
 Needs the extra `report` (Jinja2, Pillow).
 """
 
+from ..runs import find_run
 from .contact_sheet import contact_sheet
 from .outcomes import row_of
 from .rows import SheetRow
 from .run_rows import rows_of_run
-from .run_sheet import find_run, sheet_of_run
+from .run_sheet import sheet_of_run
 
 __all__ = ["SheetRow", "contact_sheet", "find_run", "row_of", "rows_of_run", "sheet_of_run"]

@@ -9,12 +9,11 @@ import anyio.to_thread
 
 from ..errors import InputError
 from ..results import StrPath, to_path
-from ..runs import RunFolder, RunRecord, latest_run, list_runs
+from ..runs import RunFolder, RunRecord
 from .contact_sheet import contact_sheet
 from .page import GENERATOR
 from .run_rows import rows_of_run
 
-SHOWN = 5  # names of runs in an error
 HEAD = 4096  # bytes of a page in which its maker is named
 
 
@@ -43,7 +42,8 @@ async def sheet_of_run(
     target = await anyio.to_thread.run_sync(_target, folder, path)
     record = await anyio.to_thread.run_sync(folder.record)
     rows = await anyio.to_thread.run_sync(rows_of_run, folder)
-    heading = title or f"{record.operation.capitalize()} in {folder.output.absolute().name}"
+    operation = "Photos" if record.operation == "mixed" else record.operation.capitalize()
+    heading = title or f"{operation} in {folder.output.absolute().name}"
     return await contact_sheet(rows, target, title=heading, note=note_of(record), names=names, is_private=path is None)
 
 
@@ -52,22 +52,6 @@ def _target(folder: RunFolder, path: StrPath | None) -> Path:
     target = Path(os.path.abspath(chosen))  # noqa: PTH100 - resolve() would follow links
     check_is_ours(target)
     return target
-
-
-def find_run(output: StrPath, name: str | None = None) -> RunFolder:
-    """Return a run below an output folder by its name or the beginning of it; ``None`` is the latest. Blocks.
-
-    Raises:
-        InputError: There is none, or several begin so.
-    """
-    if name is None:
-        return latest_run(output)
-    runs = list_runs(output)
-    fitting = [run for run in runs if run.run == name] or [run for run in runs if name and run.run.startswith(name)]
-    if len(fitting) == 1:
-        return fitting[0]
-    known = ", ".join(run.run for run in reversed((fitting or runs)[-SHOWN:])) or "none"
-    raise InputError(f"run: expected one of those below {to_path(output)} ({known}), got {name!r}")
 
 
 def default_path(folder: RunFolder) -> Path:
