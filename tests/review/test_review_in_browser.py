@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from support.clients import QUICK
 from support.reviews import make_run, record_with, serving, write_picture
@@ -22,13 +23,8 @@ from phota_async.review import Asking, Journal, ReviewServer, read_picks
 from phota_async.runs import RunFolder
 from phota_async.sandbox import Sandbox
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 PATIENCE = 15_000.0  # milliseconds
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
@@ -38,11 +34,13 @@ class Browser:
 
     def __init__(self, chromium: Any) -> None:
         self._chromium = chromium
+        self.contexts: list[Any] = []
         self.requests: list[str] = []
         self.complaints: list[str] = []
 
     async def context(self, **options: Any) -> Any:
         context = await self._chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.on("request", lambda request: self.requests.append(request.url))
         context.on("console", lambda message: self._hear(message.type, message.text))
@@ -66,21 +64,18 @@ def folder(tmp_path: Path) -> RunFolder:
     return make_run(tmp_path, size=(1200, 800))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(folder: RunFolder) -> AsyncIterator[ReviewServer]:
     async with serving(folder) as opened:
         yield opened
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    from playwright.async_api import async_playwright  # noqa: PLC0415 - the plain tests do without
-
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        made = Browser(chromium)
-        yield made
-        await chromium.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium_browser: Any) -> AsyncIterator[Browser]:
+    made = Browser(chromium_browser)
+    yield made
+    for context in made.contexts:
+        await context.close()
     assert made.complaints == []
     origins = {url.split("/")[2] if url.startswith("http") else url.split(":")[0] for url in made.requests}
     assert len(origins - {"blob"}) <= 1, origins

@@ -3,6 +3,7 @@
 Playwright is imported late, since the plain run has none; tests that use this bear the marker ``system``.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+PATIENCE = 15.0  # seconds
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1", "http://localhost")
 
 
@@ -48,6 +50,13 @@ class Noted:
     def foreign(self) -> list[str]:
         """Requests that left this machine."""
         return [url for url in self.requests if not url.startswith(LOCAL)]
+
+
+async def becomes(page: "Page", expression: str) -> None:
+    """Wait until an expression is true; Playwright's own waiting evaluates in the page, whose policy forbids it."""
+    async with asyncio.timeout(PATIENCE):
+        while not await page.evaluate(expression):
+            await page.evaluate("new Promise(requestAnimationFrame)")
 
 
 async def violations(page: "Page") -> list[str]:
