@@ -29,6 +29,12 @@ PATIENCE = 15_000.0  # milliseconds
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
 
+FILLED = """[...document.querySelectorAll("#panes .view")].map((view) => {
+  const [box, room] = [view.querySelector("img").getBoundingClientRect(), view.getBoundingClientRect()];
+  return Math.abs(box.width - room.width) < 2 || Math.abs(box.height - room.height) < 2;
+})"""
+
+
 class Browser:
     """Opens pages and watches them: no error, and no request to anybody but the review."""
 
@@ -198,15 +204,15 @@ async def test_what_others_do_elsewhere_leaves_the_eye_where_it_is(browser: Brow
 
 
 async def test_picks_as_fast_as_fingers_go(browser: Browser, tmp_path: Path) -> None:
-    folder = make_run(tmp_path, items=40, variations=3, size=(600, 400))
+    folder = make_run(tmp_path, items=20, variations=3, size=(600, 400))
     async with serving(folder) as server:
         page = await browser.open(server)
-        for number in range(40):
+        for number in range(20):
             await page.keyboard.press(str(number % 3 + 1))
-        await expect_written(folder, *(f"set/{number + 1}.enhance-{number % 3 + 1}.jpg" for number in range(40)))
-        for _ in range(40):
+        await expect_written(folder, *(f"set/{number + 1}.enhance-{number % 3 + 1}.jpg" for number in range(20)))
+        for _ in range(20):
             await page.keyboard.press("z")
-        await expect_written(folder, *[None] * 40)
+        await expect_written(folder, *[None] * 20)
         await expect_text(page, "#name", "set/1.jpg")
 
 
@@ -503,6 +509,45 @@ async def test_hostile_names_and_prompts_are_shown_as_words(browser: Browser, tm
         await page.keyboard.press("1")
         await page.keyboard.press("a")
         assert await page.locator("#panes img").count() == 2
+
+
+async def test_portrait_beside_landscape_each_takes_the_room_it_has(browser: Browser, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="edit")
+    for name, size in {"a.jpg": (1200, 400), "b.jpg": (400, 1200)}.items():
+        write_picture(folder.output / name, size=size)
+    source = write_picture(tmp_path / "s.jpg", size=(600, 600))
+    folder.append(record_with(source, "s.jpg", ["a.jpg", "b.jpg"]))
+    async with serving(folder) as server:
+        page = await browser.open(server)
+        await page.locator("#panes .view.is-there").nth(2).wait_for()
+        filled = await page.evaluate(FILLED)
+        assert filled == [True, True, True]
+
+
+async def test_photos_of_a_run_that_goes_on_appear(browser: Browser, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="enhance")
+
+    def add(number: int) -> None:
+        name = f"{number}.enhance-1.jpg"
+        write_picture(folder.output / name, number, (600, 400))
+        folder.append(record_with(None, f"{number}.jpg", [name], number))
+
+    add(1)
+    async with serving(folder) as server:
+        page = await browser.open(server)
+        await expect_text(page, "#subtitle", "enhance, 1 photo so far")
+        await page.keyboard.press("1")
+        await page.locator("#empty").wait_for()
+        add(2)
+        await expect_text(page, "#toast.is-shown", "One more photo is there: 2.jpg")
+        await expect_text(page, "#name", "2.jpg")
+        await expect_text(page, "#count", "1 of 2 decided")
+        assert await page.locator("#strip li").count() == 1  # the undecided one
+        await page.keyboard.press("1")
+        await expect_text(page, "#empty-words", "2 picked")
+        folder.finish(exit_code=0)
+        await server.session.refresh()
+    await expect_written(folder, "1.enhance-1.jpg", "2.enhance-1.jpg")
 
 
 # Accessibility
