@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from support.browser import violations
 from support.clients import QUICK
 from support.reviews import make_run, record_with, serving, write_picture
 
@@ -555,14 +556,8 @@ async def test_photos_of_a_run_that_goes_on_appear(browser: Browser, tmp_path: P
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(browser: Browser, folder: RunFolder, scheme: str) -> None:
-    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - the plain tests do without
-
     async def check(page: Any, what: str) -> None:
-        found = await Axe().run(page, options={"resultTypes": ["violations"]})
-        problems = [
-            (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found.response["violations"]
-        ]
-        assert problems == [], what
+        assert await violations(page, scheme) == [], what
 
     async with asking(folder, "0.20") as (server, _):
         options = {"color_scheme": scheme, "bypass_csp": True}  # axe comes from outside
