@@ -3,16 +3,21 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import aioresponses.core
 import pytest
+import pytest_asyncio
 from aiohttp.client_proto import ResponseHandler
 from hypothesis import settings
+from support.browser import chromium
 from support.service import KEY, FakeService
 
 from phota_async import PhotaClient
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 WHOLE_BODY = 2**30  # bytes: aioresponses feeds a body before anybody reads, so its reader must take it all
 
@@ -55,3 +60,10 @@ async def client(service: FakeService) -> AsyncIterator[PhotaClient]:
     """A client of the fake service."""
     async with PhotaClient(KEY) as made:
         yield made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_browser() -> "AsyncIterator[Browser]":
+    """One browser for all tests that need one: they take contexts of their own, and run on the session's loop."""
+    async with chromium() as started:
+        yield started

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from phota_async.report import find_run, sheet_of_run
+from phota_async.report import sheet_of_run
+from phota_async.runs import find_run
 
 from .settings import load_settings
 from .streams import result, say

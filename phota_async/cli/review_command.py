@@ -41,7 +41,7 @@ encode = msgspec.json.Encoder().encode
 @click.argument(
     "out", type=click.Path(exists=True, file_okay=False, path_type=Path), default=usual_folder, required=False
 )
-@click.option("--run", metavar="ID", help="Which run; the latest if not given.")
+@click.option("--run", metavar="ID", help="Which run, by its name or the beginning of it; the latest if not given.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="A free one if not given.")
 @click.option("--no-open", is_flag=True, help="Open no browser: the address is printed.")
 @click.option(

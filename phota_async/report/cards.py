@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -31,6 +32,8 @@ class CardPicture(msgspec.Struct, frozen=True, kw_only=True):
     """Where the full picture lies, seen from the page."""
     without: tuple[str, ...] = ()
     """Profiles that were asked for and are not in it, where that is known of this one picture."""
+    is_picked: bool = False
+    """Whether a review picked it."""
 
 
 class Miss(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +100,8 @@ def _card(number: int, row: SheetRow, thumbnails: Thumbnails, folder: Path) -> C
 def _results(row: SheetRow, thumbnails: Thumbnails, folder: Path) -> list[CardPicture]:
     told = [*row.recognised, *(None for _ in row.results)]
     return [
-        _picture(photo, thumbnails, folder, without=_without(row, who))
-        for photo, who in zip(row.results, told, strict=False)
+        _picture(photo, thumbnails, folder, without=_without(row, who), is_picked=number == row.picked)
+        for number, (photo, who) in enumerate(zip(row.results, told, strict=False))
     ]
 
 
@@ -119,13 +122,13 @@ def _next(row: SheetRow, misses: list[Miss]) -> str:
     return "; ".join(advice) or next_step(row)
 
 
-def _picture(photo: SheetPhoto, thumbnails: Thumbnails, folder: Path, without: tuple[str, ...] = ()) -> CardPicture:
+def _picture(photo: SheetPhoto, thumbnails: Thumbnails, folder: Path, **marks: Any) -> CardPicture:
     return CardPicture(
         photo=photo,
         name=clipped(_name(photo), MAX_NAME),
         thumbnail=thumbnails.get(photo),
         link=_link(photo, folder),
-        without=without,
+        **marks,
     )
 
 

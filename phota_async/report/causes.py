@@ -48,7 +48,7 @@ def _of_candidates(row: SheetRow, profile_id: str) -> Iterator[Cause]:
     if profile_id not in row.candidates:
         yield Cause(
             words="not passed to be matched: only the prompt names it",
-            advice=f"pass it in profile_ids, as {row.operation} expects",
+            advice="name it as a person of the request: --person, in Python profile_ids",
             source=GUIDE_OF_PROFILES,
         )
     elif len(row.candidates) >= MANY:

@@ -37,7 +37,7 @@
   // Search, sort, filter
 
   const wordsOf = (card) => {
-    const found = card.querySelectorAll(".open, .operation, .status, .prompt, .spoken, .trouble, .face, figcaption bdi");
+    const found = card.querySelectorAll(".open, .operation, .status, .prompt, .spoken, .trouble, .face, .chosen, .rejected, figcaption bdi");
     const people = card.querySelectorAll(".subject, .face");
     return [...[...found].map((each) => each.textContent), ...[...people].map((each) => each.title)].join(" ").toLowerCase();
   };

@@ -15,6 +15,7 @@ from .later import SHELF, Later
 from .rows import SheetRow
 from .summary import facts, kinds, people, to_do
 
+ROOT = __package__.partition(".")[0]
 GENERATOR = '<meta name="generator" content="phota-async">'
 MOST = {"people": 24, "groups": 6, "named": 4}  # shown in the header
 
@@ -51,7 +52,7 @@ def render(
         kinds=kinds(rows),
         todo=to_do(cards),
         most=MOST,
-        style=_asset("contact_sheet.css"),
+        style=_style(),
         script=_asset("contact_sheet.js"),
         policy=_policy(),
         generator=Markup(GENERATOR),  # noqa: S704 - a constant
@@ -71,6 +72,13 @@ def _template() -> jinja2.Template:
 
 
 @cache
+def _style() -> Markup:
+    """Return the review's colours, since both pages look alike, and the sheet's own style."""
+    palette = resources.files(f"{ROOT}.review").joinpath("page", "palette.css").read_text(encoding="utf-8")
+    return Markup(palette) + _asset("contact_sheet.css")  # noqa: S704 - our own file
+
+
+@cache
 def _asset(name: str) -> Markup:
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704 - our own file, shipped in the package
@@ -78,7 +86,7 @@ def _asset(name: str) -> Markup:
 
 def _policy() -> str:
     """Allow this page's own style and script, by their hashes, embedded pictures, and nothing else."""
-    style, script = (_hash(_asset(name)) for name in ("contact_sheet.css", "contact_sheet.js"))
+    style, script = _hash(_style()), _hash(_asset("contact_sheet.js"))
     return (
         f"default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; "
         "base-uri 'none'; form-action 'none'"

@@ -64,6 +64,11 @@ class SheetRow(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     """What is worth knowing of what went well."""
 
+    picked: int | None = None
+    """Which of the results a review picked, from 0."""
+    is_rejected: bool = False
+    """Whether a review wants none of them."""
+
     def __repr__(self) -> str:
         return f"<SheetRow {self.key} {self.status}>"
 

@@ -1,84 +1,95 @@
 """Make the contact sheet's rows from the records of a run. Reads the run's files and looks for its photos; blocks."""
 
-import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from ..runs import ItemRecord, RunFolder
-from ..runs.paths import from_text
-from .rows import SheetPhoto, SheetRow
+from ..review import Choice, Picks, read_picks
+from ..runs import ErrorRecord, ItemRecord, OutputRecord, RunFolder, RunPlaces
+from .command_words import advice_of, reason_of
+from .rows import SheetPhoto, SheetRow, total
 from .wanted import candidates_of, options_of, prompt_of
-
-LINKS = ("http://", "https://")
 
 
 def rows_of_run(folder: RunFolder) -> list[SheetRow]:
     """Return a row for each item of a run, in the run's order, also while it runs or after it was killed.
 
     Photos are found where the records say, and, when the folder was moved with them, at the same place seen from it.
+    What a review of the run picked, and what it asked for besides, stands in the rows too. An output that lies outside
+    the run's folder, as a stranger's records may say, is left out, and the row says so.
 
     Raises:
         InputError: It is no run of ours.
     """
-    places = _Places(folder)
-    return [_row(record, places) for record in folder.records()]
+    places, picks = RunPlaces(folder), read_picks(folder)
+    return [_row(record, places, picks) for record in folder.records()]
 
 
-class _Places:
-    """Finds the files of a run, wherever it was moved to."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._then = Path(from_text(folder.record().output))
-        self._now = Path(os.path.abspath(folder.output))  # noqa: PTH100 - resolve() would follow links
-
-    def source(self, text: str) -> SheetPhoto:
-        if not text:
-            return b""
-        return text if text.lower().startswith(LINKS) else self._moved(Path(from_text(text)))
-
-    def output(self, text: str) -> Path:
-        return self._moved(self._folder.picture(from_text(text)))
-
-    def _moved(self, path: Path) -> Path:
-        """Return the path, or where it must be now if it went along with the folder."""
-        if self._then == self._now or os.path.lexists(path):
-            return path
-        try:
-            near = Path(os.path.abspath(self._now / os.path.relpath(path, self._then)))  # noqa: PTH100
-        except ValueError:  # another drive on Windows
-            return path
-        return near if os.path.lexists(near) else path
-
-
-def _row(record: ItemRecord, places: _Places) -> SheetRow:
-    identity, cost, error = record.identity, record.cost, record.error
-    is_planned = record.status == "planned"
+def _row(record: ItemRecord, places: RunPlaces, picks: Picks) -> SheetRow:
+    identity, error = record.identity, record.error or ErrorRecord(type="", message="", charged="")
+    further = [ask.record for ask in picks.asks(record.key) if ask.record is not None]
+    outputs = [] if record.status == "planned" else [*_outputs(record, further)]
+    kept = [each for each in outputs if places.is_ours(places.output(each.path))]
     is_told = identity.recognised is not None or record.status != "done"
     return SheetRow(
         key=record.key,
         operation=record.operation,
         status=record.status,
         prompt=prompt_of(record.request),
-        sources=tuple(places.source(each) for each in record.sources),
-        results=() if is_planned else tuple(places.output(each.path) for each in record.outputs),
+        sources=tuple(_source(each, places) for each in record.sources),
+        results=tuple(places.output(each.path) for each in kept),
         expected=identity.expected if is_told else (),  # nobody knows whether they are in it
-        found={**(identity.recognised or {}), **dict.fromkeys(identity.missing, 0)},
-        recognised=tuple(each.recognised for each in record.outputs),
+        found=_found(record, further),
+        recognised=tuple(each.recognised for each in kept),
         candidates=candidates_of(record.operation, record.request),
-        **_price(cost.low, cost.high, cost.settled, is_planned=is_planned),
-        charged=error.charged if error else "",
-        error=error.message if error else "",
-        hint=error.hint if error else "",
+        **_price(record, further),
+        **_choice(picks.choice(record.key), kept),
+        charged=error.charged,
+        error=reason_of(error.message, error.hint),
+        hint=advice_of(error.hint),
         seconds=record.seconds,
         request_id=record.marks.request_id or record.marks.job_id,
         options=options_of(record.request),
-        warnings=record.warnings,
+        warnings=(*record.warnings, *_notes(len(outputs) - len(kept), len(further))),
     )
 
 
-def _price(low: Decimal | None, high: Decimal | None, settled: Decimal | None, *, is_planned: bool) -> dict[str, Any]:
-    if is_planned:
-        return {"price_low": low, "price_high": high, "is_estimate": True}
+def _source(text: str, places: RunPlaces) -> SheetPhoto:
+    return places.source(text) or text or b""
+
+
+def _outputs(record: ItemRecord, further: Sequence[ItemRecord]) -> Iterator[OutputRecord]:
+    """Yield an item's pictures, then those that a review asked for; each once."""
+    yield from {output.path: output for each in (record, *further) for output in each.outputs}.values()
+
+
+def _found(record: ItemRecord, further: Sequence[ItemRecord]) -> dict[str, int]:
+    """Return how often each was recognised; 0 for somebody whom one picture of several misses."""
+    found: Counter[str] = Counter()
+    for each in (record, *further):
+        found.update(each.identity.recognised or {})
+    return {**found, **dict.fromkeys(record.identity.missing, 0)}
+
+
+def _price(record: ItemRecord, further: Sequence[ItemRecord]) -> dict[str, Any]:
+    cost = record.cost
+    if record.status == "planned":
+        return {"price_low": cost.low, "price_high": cost.high, "is_estimate": True}
+    known: list[Decimal | None] = [cost.settled, *(each.cost.settled for each in further)]
+    settled = None if None in known else total(known)
     return {"price_low": settled, "price_high": settled}
+
+
+def _choice(choice: Choice | None, outputs: Sequence[OutputRecord]) -> dict[str, Any]:
+    if choice is None:
+        return {}
+    picked = next((number for number, each in enumerate(outputs) if each.path == choice.output), None)
+    return {"picked": picked, "is_rejected": choice.kind == "rejected"}
+
+
+def _notes(outside: int, further: int) -> Iterator[str]:
+    if outside:
+        yield f"{outside} left out: outside the run's folder"
+    if further:
+        yield f"{further} asked for in the review"

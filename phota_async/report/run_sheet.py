@@ -42,7 +42,8 @@ async def sheet_of_run(
     target = await anyio.to_thread.run_sync(_target, folder, path)
     record = await anyio.to_thread.run_sync(folder.record)
     rows = await anyio.to_thread.run_sync(rows_of_run, folder)
-    heading = title or f"{record.operation.capitalize()} in {folder.output.absolute().name}"
+    operation = "Photos" if record.operation == "mixed" else record.operation.capitalize()
+    heading = title or f"{operation} in {folder.output.absolute().name}"
     return await contact_sheet(rows, target, title=heading, note=note_of(record), names=names, is_private=path is None)
 
 

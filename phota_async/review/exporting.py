@@ -61,7 +61,8 @@ def chosen(folder: RunFolder, *, to: StrPath | None = None, exists: Rule = "skip
     picks, pictures = read_picks(folder), Pictures(folder)
     items = _items(folder, picks, pictures)
     export = None if to is None else _Export(pictures, to_path(to).absolute(), exists)
-    return [_chosen(folder, item, choice, export) for item in items if (choice := picks.choice(item.key)) is not None]
+    decided = ((item, choice) for item in items if (choice := picks.choice(item.key)) is not None)
+    return [_chosen(folder, item, choice, pictures, export) for item, choice in decided]
 
 
 class _Export:
@@ -110,17 +111,18 @@ def _items(folder: RunFolder, picks: Picks, pictures: Pictures) -> list[ReviewIt
     return items
 
 
-def _chosen(folder: RunFolder, item: ReviewItem, choice: Choice, export: _Export | None) -> Chosen:
+def _chosen(folder: RunFolder, item: ReviewItem, choice: Choice, pictures: Pictures, export: _Export | None) -> Chosen:
     line = Chosen(run=folder.run, key=item.key, choice=choice.kind)
     if choice.kind == "rejected":
-        return line
-    line = msgspec.structs.replace(line, path=str(folder.picture(choice.output)))
-    if export is None:
         return line
     try:
         number = item.picture_of(choice.output)
         if number is None:
             raise InputError(f"{choice.output}: expected a picture of this item, got one that the run does not know")
+        pictures.relative(number)  # what lies outside the run's folder is named to no program
+        line = msgspec.structs.replace(line, path=str(folder.picture(choice.output)))
+        if export is None:
+            return line
         status, path = export.copy(number)
     except PhotaError as error:
         return msgspec.structs.replace(line, status="failed", error=str(error))

@@ -18,6 +18,7 @@ from .session import Session
 SCRIPTS = ("dialogs", "dom", "frame", "keys", "lens", "main", "service", "slider", "stage", "store")
 FILES = {  # address: (file of the page, its type); nothing else of the disk has an address
     "/": ("index.html", "text/html"),
+    "/palette.css": ("palette.css", "text/css"),
     "/review.css": ("review.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     **{f"/{name}.js": (f"{name}.js", "text/javascript") for name in SCRIPTS},

@@ -50,6 +50,13 @@ class ReviewItem:
         """The item's key in the run."""
         return self.record.key
 
+    def update(self, record: ItemRecord, pictures: Pictures) -> None:
+        """Take what the run tells of it now; what was asked for on the page stays."""
+        self.record = record
+        self.sources = [(source, pictures.add_source(source)) for source in record.sources]
+        further = [variation for variation in self.variations if variation.is_further]
+        self.variations = [*_variations(record, pictures, is_further=False), *further]
+
     def add(self, record: ItemRecord, pictures: Pictures) -> None:
         """Take what an ask made."""
         known = {variation.output for variation in self.variations}
@@ -70,8 +77,12 @@ class ReviewItem:
 
 def items_of(records: Iterable[ItemRecord], pictures: Pictures) -> list[ReviewItem]:
     """Return the items that have pictures, in the run's order."""
-    with_pictures = (record for record in records if record.outputs and record.status != "planned")
-    return [ReviewItem(number, record, pictures) for number, record in enumerate(with_pictures)]
+    return [ReviewItem(number, record, pictures) for number, record in enumerate(with_pictures(records))]
+
+
+def with_pictures(records: Iterable[ItemRecord]) -> Iterator[ItemRecord]:
+    """Yield the records that somebody can decide about."""
+    return (record for record in records if record.outputs and record.status != "planned")
 
 
 def _variations(record: ItemRecord, pictures: Pictures, *, is_further: bool) -> Iterator[Variation]:

@@ -22,6 +22,8 @@ from .picks import Picks
 
 PICKS = "picks.jsonl"
 PRIVATE = 0o600
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND  # and no link: a stranger's folder could lead to any file of ours
+FLAGS |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by us
 
 
@@ -99,8 +101,7 @@ class Journal:
     def _open(self) -> None:
         """Open it, and look whether a crash cut its last line."""
         is_new = not self.path.exists()
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._descriptor = os.open(self.path, flags, PRIVATE)
+        self._descriptor = os.open(self.path, FLAGS, PRIVATE)
         size = os.fstat(self._descriptor).st_size
         if size:
             os.lseek(self._descriptor, size - 1, os.SEEK_SET)

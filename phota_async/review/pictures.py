@@ -7,15 +7,19 @@ folder: links and ``..`` lead nowhere.
 
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 
 from ..errors import InputError
 from ..photos.loading import MAX_FILE, Photo, identified
-from ..runs import RunFolder
+from ..results import StrPath
+from ..runs import RunFolder, RunPlaces
+from ..runs.places import resolved
 
-LINKS = ("http://", "https://")
+FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+CAN_WALK = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")  # Windows cannot
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -38,23 +42,23 @@ class Pictures:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._root = folder.output.resolve()
+        self._run = RunPlaces(folder)
+        self._root = self._run.root
         self._places: list[Place] = []
         self._numbers: dict[tuple[str, bool], int] = {}
 
     def add_source(self, source: str) -> int | None:
         """Return the number of a source; ``None`` for one that is behind a link or was only in memory."""
-        if not source or source.lower().startswith(LINKS):
+        path = self._run.source(source)
+        if path is None:
             return None
-        path = Path(source)
-        return self._add(source, is_output=False, place=Place(path.name, _resolved(path), path))
+        return self._add(source, is_output=False, place=Place(path.name, resolved(path), path))
 
     def add_output(self, output: str) -> int:
         """Return the number of an output, named as the run's records name it."""
-        spelled = self._folder.picture(output)
-        path = _resolved(spelled)
-        is_ours = path is not None and path.is_relative_to(self._root) and not spelled.is_symlink()
-        return self._add(output, is_output=True, place=Place(spelled.name, path if is_ours else None, spelled))
+        spelled = self._run.output(output)
+        path = resolved(spelled) if self._run.is_ours(spelled) else None
+        return self._add(output, is_output=True, place=Place(spelled.name, path, spelled))
 
     def relative(self, number: int) -> Path:
         """Return an output's path below the run's folder.
@@ -74,11 +78,10 @@ class Pictures:
             InputError: There is no such picture, or it is none of the run's any more.
         """
         place = self._place(number)
-        if place.path is None or place.spelled is None or _resolved(place.spelled) != place.path:
+        if place.path is None or place.spelled is None or resolved(place.spelled) != place.path:
             raise InputError(f"{place.name}: expected a picture of this run, got a path that leads elsewhere")
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            descriptor = os.open(place.path, flags)
+            descriptor = _open_below(self._root, place.path)
         except OSError as error:
             raise InputError(f"{place.name}: {error.strerror or error}") from None
         try:
@@ -119,12 +122,26 @@ class Pictures:
         return self._places[number]
 
 
-def _resolved(path: Path) -> Path | None:
-    """Return where a path leads; ``None`` for what no system can have."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError, ValueError):  # links in a ring, a NUL in the name
-        return None
+def _open_below(root: Path, path: Path) -> int:
+    """Open a file, of which no link is followed.
+
+    Of one below the run's folder, each folder on the way is opened from the one before, so that nobody can put a link
+    in the way between a look and the opening.
+    """
+    if not CAN_WALK or not path.is_relative_to(root):
+        return os.open(path, FLAGS)
+    *folders, name = path.relative_to(root).parts or (".",)
+    with ExitStack() as opened:
+        here = _folder(root, None, opened)
+        for each in folders:
+            here = _folder(each, here, opened)
+        return os.open(name, FLAGS, dir_fd=here)
+
+
+def _folder(path: StrPath, within: int | None, opened: ExitStack) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    opened.callback(os.close, descriptor)
+    return descriptor
 
 
 def _check(details: os.stat_result, name: str) -> None:

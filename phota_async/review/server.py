@@ -24,6 +24,7 @@ from .journal import Journal
 from .previews import Previews
 from .session import NO_ASKING, Session
 
+IDLE = 60.0  # seconds that a connection may send no whole request: more than a page waits for news
 SHUTDOWN = 2.0  # seconds that answers under way get when the server ends
 
 
@@ -85,6 +86,7 @@ class ReviewServer:
             await self._listen(stack, Previews(self.session.pictures, workers))
             self._group = await anyio.create_task_group().__aenter__()
             self._group.start_soon(self.session.work)
+            self._group.start_soon(self.session.follow)
             self._stack = stack.pop_all()
         return self
 
@@ -127,7 +129,9 @@ class ReviewServer:
         listener = _bind(self._host, self._port)
         self._access = Access(self._host, listener.getsockname()[1])
         handlers = Handlers(self.session, self._access, previews)
-        runner = web.AppRunner(handlers.application(), access_log=None, shutdown_timeout=SHUTDOWN)
+        runner = web.AppRunner(
+            handlers.application(), access_log=None, keepalive_timeout=IDLE, shutdown_timeout=SHUTDOWN
+        )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.SockSite(runner, listener).start()

@@ -1,17 +1,19 @@
 """A review under way: what is decided is written, then counts, then is told to every open page."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from .. import threads
 from ..errors import ConfigError, InputError, PhotaError
-from ..runs import RunFolder
+from ..runs import ItemRecord, RunFolder
+from .arrivals import INTERVAL, Arrivals
 from .asking import Asking
 from .changes import Changes
 from .events import Event, event_of
-from .items import ReviewItem, items_of
+from .items import ReviewItem, items_of, with_pictures
 from .journal import Journal, read_picks
 from .picks import Ask
 from .pictures import Pictures
@@ -44,14 +46,18 @@ class Session:
         reason: str = NO_ASKING,
         names: Mapping[str, str] | None = None,
     ) -> None:
-        self.folder, self.run = folder, folder.record()
+        self.folder = folder
+        self._arrivals = Arrivals(folder)
+        news = self._arrivals.read()
+        assert news is not None  # noqa: S101 - the first time
+        self.run, records = news.run, news.records
         self.picks = read_picks(folder)
         self.pictures = Pictures(folder)
         self.changes = Changes()
-        records = folder.records()
         self.items = items_of(records, self.pictures)
         if not self.items:
-            raise InputError(f"run {folder.run}: expected items with pictures, got none")
+            hint = "" if self.run.ended else "start the review when the first is done"
+            raise InputError(f"run {folder.run}: expected items with pictures, got none").with_context(hint=hint)
         self._pictureless = len(records) - len(self.items)
         self._journal, self._asking, self._reason = journal, asking, reason
         self._views = Views(self.pictures, names)
@@ -132,6 +138,24 @@ class Session:
                 self._asking.put(ask, item.record, is_new=False)
         await self._asking.work(self.folder, self, asks)
 
+    async def follow(self, interval: float = INTERVAL) -> None:
+        """Look again and again whether the run went on; until cancelled."""
+        while True:
+            await asyncio.sleep(interval)
+            with contextlib.suppress(PhotaError):  # its folder is gone: what is here stays
+                await self.refresh()
+
+    async def refresh(self) -> None:
+        """Take what the run has added since; open pages are told."""
+        async with self._turn:
+            news = await threads.run(self._arrivals.read)
+            if news is None:
+                return
+            self.run = news.run
+            for record in with_pictures(news.records):
+                self._take(record)
+            self._pictureless = len(news.records) - len(self.items)
+
     async def note(self, event: Event, tab: str = "") -> str | None:
         """Write an event and return the key of the item it changed; by then it is on the disk, and counts."""
         async with self._turn:
@@ -150,7 +174,6 @@ class Session:
             "run": self.run.run,
             "operation": self.run.operation,
             "folder": self.folder.output.resolve().name,
-            "pictureless": self._pictureless,
             "items": [self._view(item) for item in self.items],
             **self._common(),
         }
@@ -177,6 +200,8 @@ class Session:
             "version": self.changes.version,
             "undoable": undoable.number if undoable else None,
             "finished": self.changes.is_over,
+            "pictureless": self._pictureless,
+            "ended": self.run.ended is not None,
             "budget": self._budget(),
         }
 
@@ -223,6 +248,18 @@ class Session:
         if key is not None:
             self._tell(key, tab)
         return key
+
+    def _take(self, record: ItemRecord) -> None:
+        item = self._by_key.get(record.key)
+        if item is not None and item.record == record:
+            return
+        if item is None:
+            item = ReviewItem(len(self.items), record, self.pictures)  # at the end: numbers stay
+            self.items.append(item)
+            self._by_key[record.key] = item
+        else:
+            item.update(record, self.pictures)
+        self._tell(record.key, "")
 
     def _add_made(self, ask: Ask) -> None:
         item = self._by_key.get(ask.item)

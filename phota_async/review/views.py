@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..runs import ItemRecord
+from ..runs.places import LINKS
 from .items import ReviewItem, Variation
 from .picks import Ask, Picks
-from .pictures import LINKS, Pictures
+from .pictures import Pictures
 
 
 class Views:

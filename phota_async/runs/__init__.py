@@ -10,6 +10,7 @@ money: that is the ledger's. Records are JSON with a versioned schema: fields ar
 """
 
 from .folder import RunFolder, find_run, latest_run, list_runs
+from .places import RunPlaces
 from .records import (
     Cost,
     ErrorRecord,
@@ -29,6 +30,7 @@ __all__ = [
     "OutputRecord",
     "RequestMarks",
     "RunFolder",
+    "RunPlaces",
     "RunRecord",
     "find_run",
     "latest_run",

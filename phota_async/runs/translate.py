@@ -58,10 +58,16 @@ def error_record(error: PhotaError) -> ErrorRecord:
         type=type(error).__name__,
         message=error.sentence(),
         hint=error.hint or "",
-        status=getattr(error, "status", None),
+        status=_http_status(error),
         retryable=error.retryable,
         charged=error.charged,
     )
+
+
+def _http_status(error: PhotaError) -> int | None:
+    """Return the answer's HTTP status; of a job, a status is a word."""
+    status = getattr(error, "status", None)
+    return status if isinstance(status, int) else None
 
 
 def request_of(record: ItemRecord) -> AnyRequest:

@@ -49,7 +49,7 @@ def test_nothing_is_said_where_nothing_shows() -> None:
 def test_a_profile_that_was_not_passed_comes_first() -> None:
     [cause] = likely_causes(missed(candidates=(OTTO,), operation="enhance"), MIA, [])
     assert cause.words == "not passed to be matched: only the prompt names it"
-    assert cause.advice == "pass it in profile_ids, as enhance expects"
+    assert cause.advice == "name it as a person of the request: --person, in Python profile_ids"
     assert cause.source == "docs.photalabs.com/guides/profiles"
 
 

@@ -13,6 +13,8 @@ from phota_async.errors import InputError, ServerError
 from phota_async.report import SheetRow, find_run, rows_of_run, sheet_of_run
 from phota_async.report.run_sheet import note_of
 from phota_async.requests import EnhanceRequest
+from phota_async.review import Event, Journal
+from phota_async.review.events import event_of
 from phota_async.runs import ItemRecord, OutputRecord, RunFolder, record_of
 from phota_async.runs.records import Cost, ErrorRecord, Identity, RequestMarks, RunRecord
 
@@ -113,13 +115,12 @@ def test_what_others_wrote_into_a_record_breaks_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_was_moved_with_its_photos_finds_them(tmp_path: Path) -> None:
     photo = save_photo(tmp_path / "old/photos/a.jpg")
     result = save_photo(tmp_path / "old/out/sub/a.edit-1.jpg")
-    beside = save_photo(tmp_path / "old/b.jpg")
-    outputs = (OutputRecord(path="sub/a.edit-1.jpg"), OutputRecord(path=str(beside)))
+    outputs = (OutputRecord(path="sub/a.edit-1.jpg"),)
     run = run_of(tmp_path / "old/out", item(sources=(str(photo),), outputs=outputs))
     shutil.move(tmp_path / "old", tmp_path / "new")
     [row] = rows_of_run(find_run(tmp_path / "new/out", run.run))
     assert row.sources == (tmp_path / "new/photos/a.jpg",)
-    assert row.results == (tmp_path / "new/out/sub/a.edit-1.jpg", tmp_path / "new/b.jpg")
+    assert row.results == (tmp_path / "new/out/sub/a.edit-1.jpg",)
     assert result.name == "a.edit-1.jpg"
 
 
@@ -134,6 +135,73 @@ def test_photos_that_stayed_are_found_where_they_were(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_and_a_link_are_kept(tmp_path: Path) -> None:
     row = only_row(tmp_path, item(sources=("file:///photos/caf%E9.jpg", "https://cdn.test/a…", "")))
     assert row.sources == (Path("/photos/caf\udce9.jpg"), "https://cdn.test/a…", b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../secret.jpg", "sub/../../secret.jpg", "link.jpg", "ABSOLUTE", "a\0b"]
+)
+async def test_an_output_outside_the_folder_is_left_out(tmp_path: Path, path: str) -> None:
+    secret = save_photo(tmp_path / "secret.jpg")
+    inside = save_photo(tmp_path / "out/in.jpg")
+    (inside.parent / "link.jpg").symlink_to(secret)
+    outputs = (OutputRecord(path=str(secret) if path == "ABSOLUTE" else path), OutputRecord(path="in.jpg"))
+    run = run_of(tmp_path / "out", item(sources=(), outputs=outputs))
+    [row] = rows_of_run(run)
+    assert row.results == (inside,)
+    assert row.warnings == ("1 left out: outside the run's folder",)
+    text = (await sheet_of_run(run)).read_text()
+    assert ("secret" not in text, text.count("<img ")) == (True, 1)
+
+
+async def test_a_source_that_is_no_picture_is_named_and_not_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "id_rsa.jpg"
+    secret.write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    text = (await sheet_of_run(run_of(tmp_path / "out", item(sources=(str(secret),), outputs=())))).read_text()
+    assert "cannot be shown" in text
+    assert "BEGIN OPENSSH" not in text
+    assert 'src="data:' not in text
+
+
+# What a review adds
+
+
+def reviewed(path: Path, *events: Event) -> SheetRow:
+    outputs = tuple(OutputRecord(path=f"{number}.jpg", recognised={}) for number in (1, 2))
+    run = run_of(path, item("a.jpg", outputs=outputs, cost=Cost(settled=Decimal("0.20"))))
+    with Journal(run) as journal:
+        for event in events:
+            journal.append(event)
+    [row] = rows_of_run(run)
+    return row
+
+
+def test_a_further_variation_stands_beside_the_others(tmp_path: Path) -> None:
+    made = item(
+        "a.again-1.jpg",
+        outputs=(OutputRecord(path="a.again-1.edit-1.jpg", recognised={MIA: 1}),),
+        identity=Identity(expected=(MIA,), recognised={MIA: 1}),
+        cost=Cost(settled=Decimal("0.11")),
+    )
+    row = reviewed(
+        tmp_path,
+        event_of("ask", "a.jpg", ask="x1", price=Decimal("0.11")),
+        event_of("made", "a.jpg", ask="x1", record=made),
+        event_of("pick", "a.jpg", output="a.again-1.edit-1.jpg"),
+    )
+    assert [Path(each).name for each in row.results if not isinstance(each, bytes)] == [
+        *("1.jpg", "2.jpg", "a.again-1.edit-1.jpg")
+    ]
+    assert row.recognised == ({}, {}, {MIA: 1})
+    assert row.found == {MIA: 1}
+    assert (row.price_low, row.picked, row.is_rejected) == (Decimal("0.31"), 2, False)
+    assert row.warnings == ("1 asked for in the review",)
+
+
+async def test_the_page_tells_what_was_picked_and_rejected(tmp_path: Path) -> None:
+    assert reviewed(tmp_path / "a", event_of("pick", "a.jpg", output="2.jpg")).picked == 1
+    assert reviewed(tmp_path / "b", event_of("reject", "a.jpg")).is_rejected
+    assert (await sheet_of_run(find_run(tmp_path / "a"))).read_text().count(">picked</span>") == 1
+    assert "rejected in the review" in (await sheet_of_run(find_run(tmp_path / "b"))).read_text()
 
 
 # The page of a run
@@ -190,23 +258,3 @@ def test_the_note_tells_when_and_how_it_ended() -> None:
     started = "2026-11-25T12:00:00+00:00"
     record = RunRecord(run="r1", operation="edit", output="/out", started=started, ended="later", exit_code=5)
     assert note_of(record) == "Run r1, begun 2026-11-25 12:00 UTC, ended later, exit code 5."
-
-
-# Which run
-
-
-def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path: Path) -> None:
-    first, second = run_of(tmp_path), run_of(tmp_path)
-    names = sorted([first.run, second.run])
-    assert find_run(tmp_path).run == names[-1]
-    assert find_run(tmp_path, first.run).run == first.run
-    for name in (names[0][:4], "", "nothing"):
-        with pytest.raises(InputError, match=f"expected one of those below .*{names[0]}.*got {name!r}"):
-            find_run(tmp_path, name)
-
-
-def test_without_runs_it_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected a folder that a run wrote to"):
-        find_run(tmp_path)
-    with pytest.raises(InputError, match=r"\(none\), got 'r'"):
-        find_run(tmp_path, "r")

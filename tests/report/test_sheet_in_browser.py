@@ -1,11 +1,12 @@
 """The contact sheet in a real browser: search, order, keys, large view, light and dark, a phone, and no network."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.browser import Noted, violations
+import pytest_asyncio
+from support.browser import Noted, becomes, violations
 from support.sheets import NAMES, album, row
 
 from phota_async.report import SheetRow, contact_sheet
@@ -13,12 +14,27 @@ from phota_async.report import SheetRow, contact_sheet
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 Opened = Callable[..., Awaitable[Noted]]
 PHONE: Any = {"width": 360, "height": 740}
 SHOWN = "[...document.querySelectorAll('.card')].filter(card => !card.hidden).map(card => Number(card.dataset.number))"
 FOCUSED = "Number(document.activeElement.closest('.card')?.dataset.number ?? 0)"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium_browser: "Browser") -> "AsyncIterator[Browser]":
+    """The browser, without what the test leaves open."""
+    before = set(chromium_browser.contexts)
+    yield chromium_browser
+    for context in set(chromium_browser.contexts) - before:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: "Browser") -> "Page":
+    """An empty page as wide as a laptop's."""
+    return await browser.new_page(viewport={"width": 1280, "height": 900})
 
 
 @pytest.fixture
@@ -46,7 +62,7 @@ async def test_nothing_is_asked_of_any_network_and_nothing_complains(page: "Page
     noted = await opened(page)
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
-    await page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    await becomes(page, "[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert noted.foreign == []
     assert [url for url in noted.requests if not url.startswith("data:")] == [page.url]
     assert noted.errors == []
@@ -61,6 +77,8 @@ async def test_search_finds_names_prompts_people_and_status(page: "Page", opened
         "otto": [5],
         "prof_otto": [5],
         "failed busy": [3],
+        "picked": [2],
+        "rejected": [4],
         "nobody": [],
     }.items():
         await page.fill("#filter", words)
@@ -160,13 +178,13 @@ async def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: "Brow
 async def test_axe_finds_nothing(browser: "Browser", opened: Opened, scheme: Any, width: int) -> None:
     page = await browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     await opened(page)
-    assert await violations(page) == []
+    assert await violations(page, scheme) == []
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
-    assert await violations(page) == []
+    assert await violations(page, scheme) == []
     await page.keyboard.press("Escape")
     await page.keyboard.press("?")
-    assert await violations(page) == []
+    assert await violations(page, scheme) == []
 
 
 async def test_dark_is_dark_and_light_is_light(browser: "Browser", opened: Opened) -> None:
@@ -188,7 +206,7 @@ async def test_pictures_that_wait_come_when_somebody_is_near(page: "Page", opene
     assert before > 90
     await page.evaluate("scrollTo(0, document.body.scrollHeight)")
     last = "document.querySelector('.card:last-child .result img')"
-    await page.wait_for_function(f"{last}.naturalWidth > 0")
+    await becomes(page, f"{last}.naturalWidth > 0")
     assert 0 < await page.evaluate(waiting) < before
     await page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert await page.evaluate(waiting) == 0

@@ -146,3 +146,15 @@ def test_wrong_words_and_folders_are_said(folder: RunFolder, tmp_path: Path) -> 
         chosen(folder, to=tmp_path, exists="replace")  # type: ignore[arg-type]  # on purpose
     (tmp_path / "file").write_bytes(b"")
     assert chosen(folder, to=tmp_path / "file")[0].status == "failed"
+
+
+@pytest.mark.parametrize("output", ["/etc/passwd", "../secret.jpg", "nobody-knows.jpg"])
+def test_picks_that_lead_out_of_the_folder_are_named_to_no_program(tmp_path: Path, output: str) -> None:
+    write_picture(tmp_path / "secret.jpg")
+    folder = RunFolder.create(tmp_path / "out", operation="edit")
+    folder.append(record_with(None, "a.jpg", ["/etc/passwd", "../secret.jpg"]))
+    with Journal(folder) as journal:
+        journal.append(event_of("pick", "a.jpg", output=output))
+    [line] = chosen(folder)
+    assert (line.path, line.status) == (None, "failed")
+    assert "expected a picture of this" in (line.error or "")

@@ -97,3 +97,12 @@ def test_there_is_one_writer_and_many_readers(folder: RunFolder) -> None:
         assert chosen(folder) == "1"
     write(folder, "2")
     assert chosen(folder) == "2"
+
+
+def test_a_link_is_not_followed(folder: RunFolder, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine\n")
+    (folder.path / "picks.jsonl").symlink_to(mine)
+    with pytest.raises(InputError), Journal(folder) as journal:
+        journal.append(event_of("reject", "a.jpg"))
+    assert mine.read_text() == "mine\n"

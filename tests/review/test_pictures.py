@@ -9,7 +9,7 @@ from support.reviews import make_run, record_with, write_picture
 from phota_async.errors import InputError
 from phota_async.review.items import items_of
 from phota_async.review.pictures import Pictures
-from phota_async.runs import RunFolder
+from phota_async.runs import RunFolder, latest_run
 
 
 @pytest.fixture
@@ -115,3 +115,29 @@ def test_items_without_pictures_cannot_be_decided_about(folder: RunFolder) -> No
     folder.append(record_with(None, "failed.jpg", [], 9, status="failed"))
     folder.append(record_with(None, "planned.jpg", ["set/1.enhance-1.jpg"], 10, status="planned"))
     assert [item.key for item in items_of(folder.records(), Pictures(folder))] == ["set/1.jpg", "set/2.jpg"]
+
+
+def test_a_folder_that_becomes_a_link_after_the_look_is_not_followed(
+    folder: RunFolder, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever swaps a folder for a link between the look and the opening gets nothing."""
+    pictures = Pictures(folder)
+    write_picture(secret.parent / "1.enhance-1.jpg")
+    number = pictures.add_output("set/1.enhance-1.jpg")
+    before = (folder.output / "set/1.enhance-1.jpg").resolve()
+    (folder.output / "set").rename(folder.output / "away")
+    (folder.output / "set").symlink_to(secret.parent)
+    monkeypatch.setattr("phota_async.review.pictures.resolved", lambda path: before)  # as the look had found it
+    with pytest.raises(InputError, match=r"1\.enhance-1\.jpg"):
+        pictures.read(number)
+
+
+def test_sources_are_found_where_the_folder_was_moved_to_and_whatever_their_names_are(tmp_path: Path) -> None:
+    make_run(tmp_path / "old", items=1, variations=1)
+    (tmp_path / "old").rename(tmp_path / "new")
+    folder = latest_run(tmp_path / "new/out")
+    pictures = Pictures(folder)
+    [item] = items_of(folder.records(), pictures)
+    assert pictures.read(item.sources[0][1] or 0).format == "jpg"
+    odd = write_picture(tmp_path / "caf.jpg").rename(tmp_path / os.fsdecode(b"caf\xe9.jpg"))
+    assert pictures.read(pictures.add_source(odd.as_uri()) or 0).format == "jpg"

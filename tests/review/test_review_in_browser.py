@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from aiohttp import web
+from support.browser import violations
 from support.clients import QUICK
 from support.reviews import make_run, record_with, serving, write_picture
 
@@ -22,15 +24,16 @@ from phota_async.review import Asking, Journal, ReviewServer, read_picks
 from phota_async.runs import RunFolder
 from phota_async.sandbox import Sandbox
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 PATIENCE = 15_000.0  # milliseconds
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+
+
+FILLED = """[...document.querySelectorAll("#panes .view")].map((view) => {
+  const [box, room] = [view.querySelector("img").getBoundingClientRect(), view.getBoundingClientRect()];
+  return Math.abs(box.width - room.width) < 2 || Math.abs(box.height - room.height) < 2;
+})"""
 
 
 class Browser:
@@ -38,11 +41,13 @@ class Browser:
 
     def __init__(self, chromium: Any) -> None:
         self._chromium = chromium
+        self.contexts: list[Any] = []
         self.requests: list[str] = []
         self.complaints: list[str] = []
 
     async def context(self, **options: Any) -> Any:
         context = await self._chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.on("request", lambda request: self.requests.append(request.url))
         context.on("console", lambda message: self._hear(message.type, message.text))
@@ -66,21 +71,18 @@ def folder(tmp_path: Path) -> RunFolder:
     return make_run(tmp_path, size=(1200, 800))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server(folder: RunFolder) -> AsyncIterator[ReviewServer]:
     async with serving(folder) as opened:
         yield opened
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    from playwright.async_api import async_playwright  # noqa: PLC0415 - the plain tests do without
-
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        made = Browser(chromium)
-        yield made
-        await chromium.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium_browser: Any) -> AsyncIterator[Browser]:
+    made = Browser(chromium_browser)
+    yield made
+    for context in made.contexts:
+        await context.close()
     assert made.complaints == []
     origins = {url.split("/")[2] if url.startswith("http") else url.split(":")[0] for url in made.requests}
     assert len(origins - {"blob"}) <= 1, origins
@@ -203,15 +205,15 @@ async def test_what_others_do_elsewhere_leaves_the_eye_where_it_is(browser: Brow
 
 
 async def test_picks_as_fast_as_fingers_go(browser: Browser, tmp_path: Path) -> None:
-    folder = make_run(tmp_path, items=40, variations=3, size=(600, 400))
+    folder = make_run(tmp_path, items=20, variations=3, size=(600, 400))
     async with serving(folder) as server:
         page = await browser.open(server)
-        for number in range(40):
+        for number in range(20):
             await page.keyboard.press(str(number % 3 + 1))
-        await expect_written(folder, *(f"set/{number + 1}.enhance-{number % 3 + 1}.jpg" for number in range(40)))
-        for _ in range(40):
+        await expect_written(folder, *(f"set/{number + 1}.enhance-{number % 3 + 1}.jpg" for number in range(20)))
+        for _ in range(20):
             await page.keyboard.press("z")
-        await expect_written(folder, *[None] * 40)
+        await expect_written(folder, *[None] * 20)
         await expect_text(page, "#name", "set/1.jpg")
 
 
@@ -510,19 +512,52 @@ async def test_hostile_names_and_prompts_are_shown_as_words(browser: Browser, tm
         assert await page.locator("#panes img").count() == 2
 
 
+async def test_portrait_beside_landscape_each_takes_the_room_it_has(browser: Browser, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="edit")
+    for name, size in {"a.jpg": (1200, 400), "b.jpg": (400, 1200)}.items():
+        write_picture(folder.output / name, size=size)
+    source = write_picture(tmp_path / "s.jpg", size=(600, 600))
+    folder.append(record_with(source, "s.jpg", ["a.jpg", "b.jpg"]))
+    async with serving(folder) as server:
+        page = await browser.open(server)
+        await page.locator("#panes .view.is-there").nth(2).wait_for()
+        filled = await page.evaluate(FILLED)
+        assert filled == [True, True, True]
+
+
+async def test_photos_of_a_run_that_goes_on_appear(browser: Browser, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="enhance")
+
+    def add(number: int) -> None:
+        name = f"{number}.enhance-1.jpg"
+        write_picture(folder.output / name, number, (600, 400))
+        folder.append(record_with(None, f"{number}.jpg", [name], number))
+
+    add(1)
+    async with serving(folder) as server:
+        page = await browser.open(server)
+        await expect_text(page, "#subtitle", "enhance, 1 photo so far")
+        await page.keyboard.press("1")
+        await page.locator("#empty").wait_for()
+        add(2)
+        await expect_text(page, "#toast.is-shown", "One more photo is there: 2.jpg")
+        await expect_text(page, "#name", "2.jpg")
+        await expect_text(page, "#count", "1 of 2 decided")
+        assert await page.locator("#strip li").count() == 1  # the undecided one
+        await page.keyboard.press("1")
+        await expect_text(page, "#empty-words", "2 picked")
+        folder.finish(exit_code=0)
+        await server.session.refresh()
+    await expect_written(folder, "1.enhance-1.jpg", "2.enhance-1.jpg")
+
+
 # Accessibility
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(browser: Browser, folder: RunFolder, scheme: str) -> None:
-    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - the plain tests do without
-
     async def check(page: Any, what: str) -> None:
-        found = await Axe().run(page, options={"resultTypes": ["violations"]})
-        problems = [
-            (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found.response["violations"]
-        ]
-        assert problems == [], what
+        assert await violations(page, scheme) == [], what
 
     async with asking(folder, "0.20") as (server, _):
         options = {"color_scheme": scheme, "bypass_csp": True}  # axe comes from outside

@@ -367,3 +367,73 @@ async def test_a_full_disk_is_told_and_the_decision_does_not_count(
 
 def test_reprs_hide_the_token(folder: RunFolder) -> None:
     assert repr(ReviewServer(folder)) == f"<ReviewServer of {folder.run}>"
+
+
+async def test_a_visitor_who_never_ends_a_request_is_let_go(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.review.server.IDLE", 0.05)
+    async with serving(folder) as server, asyncio.timeout(10):
+        port = urlsplit(server.address).port
+        for beginning in (b"", b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(beginning)
+            assert await reader.read() == b""
+            writer.close()
+
+
+# A run that goes on
+
+
+def add_item(folder: RunFolder, number: int, **rest: Any) -> None:
+    write_picture(folder.output / f"set/{number}.enhance-1.jpg")
+    folder.append(record_with(None, f"set/{number}.jpg", [f"set/{number}.enhance-1.jpg"], number, **rest))
+
+
+async def test_what_the_run_adds_appears_behind_what_is_there(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="enhance")
+    add_item(folder, 2)
+    async with serving(folder) as server, Visitor(server) as visitor:
+        before = await visitor.get("/state")
+        assert (len(before["items"]), before["ended"]) == (1, False)
+        add_item(folder, 1)
+        folder.append(record_with(None, "set/3.jpg", [], 3, status="failed"))
+        await server.session.refresh()
+        news = await visitor.get("/changes?after=0")
+        assert [(item["number"], item["key"]) for item in news["items"]] == [(1, "set/1.jpg")]
+        assert (news["pictureless"], news["ended"]) == (1, False)
+        await visitor.post("/pick", item=1, picture=news["items"][0]["variations"][0]["picture"])
+        folder.finish(exit_code=0)
+        await server.session.refresh()
+        assert (await visitor.get("/state"))["ended"]
+    assert choices(folder)[0] == "set/1.enhance-1.jpg"
+
+
+async def test_a_photo_that_was_done_again_keeps_what_was_decided(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="enhance")
+    add_item(folder, 1)
+    async with serving(folder) as server, Visitor(server) as visitor:
+        [item] = (await visitor.get("/state"))["items"]
+        await visitor.post("/pick", item=0, picture=item["variations"][0]["picture"])
+        write_picture(folder.output / "set/1.enhance-2.jpg")
+        names = ["set/1.enhance-1.jpg", "set/1.enhance-2.jpg"]
+        folder.append(record_with(None, "set/1.jpg", names, 1))
+        await server.session.refresh()
+        [again] = (await visitor.get("/state"))["items"]
+        assert len(again["variations"]) == 2
+        assert again["choice"] == {"kind": "picked", "picture": item["variations"][0]["picture"]}
+
+
+async def test_the_server_looks_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.review.session.Session.follow.__defaults__", (0.01,))
+    folder = RunFolder.create(tmp_path / "out", operation="enhance")
+    add_item(folder, 1)
+    async with serving(folder) as server, Visitor(server) as visitor, asyncio.timeout(10):
+        waiting = asyncio.create_task(visitor.get("/changes?after=0"))
+        add_item(folder, 2)
+        assert [item["key"] for item in (await waiting)["items"]] == ["set/2.jpg"]
+
+
+async def test_a_run_without_pictures_yet_says_when_to_come_back(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "out", operation="enhance")
+    with pytest.raises(InputError, match="got none; start the review when the first is done"):
+        async with serving(folder):
+            pass

@@ -10,15 +10,33 @@ from support.pictures import real_picture
 
 from phota_async import Batch, BatchItem, EditRequest, EnhanceRequest, GenerateRequest, InputError, PhotaClient
 from phota_async.batch import Outcome
-from phota_async.errors import DownloadError, PhotaError
+from phota_async.errors import DownloadError, JobFailedError, PhotaError, ServerError, TrainingError
 from phota_async.requests import AnyRequest, RemixRequest
-from phota_async.runs import ItemRecord, OutputRecord, RunFolder, latest_run, list_runs, record_of, request_of
+from phota_async.runs import ItemRecord, OutputRecord, RunFolder, find_run, latest_run, list_runs, record_of, request_of
 from phota_async.runs.records import decode_item, encode
 from phota_async.sandbox import Sandbox
 
 
 def record(key: str = "a.jpg", status: str = "done", **rest: object) -> ItemRecord:
     return ItemRecord(key=key, operation="enhance", status=status, **rest)  # type: ignore[arg-type]
+
+
+ERRORS = [
+    JobFailedError("j1", "failed", "bad"),
+    TrainingError("p1", "ERROR"),
+    ServerError(503, "busy"),
+    InputError("x"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_the_record_of_every_error_can_be_read_again(tmp_path: Path, error: PhotaError) -> None:
+    failed = record_of(outcome(GenerateRequest("x"), error=error))
+    folder = RunFolder.create(tmp_path, operation="generate")
+    folder.append(failed)
+    assert folder.records() == [failed]
+    assert failed.error is not None
+    assert failed.error.message == error.sentence()
 
 
 def outcome(request: AnyRequest, **rest: object) -> Outcome:
@@ -157,3 +175,23 @@ def test_money_keeps_its_digits() -> None:
 
 def test_an_output_says_its_place() -> None:
     assert OutputRecord(path="a.jpg").recognised is None
+
+
+# Which run
+
+
+def test_a_run_is_found_by_the_beginning_of_its_name(tmp_path: Path) -> None:
+    first, second = RunFolder.create(tmp_path, operation="edit"), RunFolder.create(tmp_path, operation="edit")
+    names = sorted([first.run, second.run])
+    assert find_run(tmp_path).run == names[-1]
+    assert find_run(tmp_path, first.run).run == first.run
+    for name in (names[0][:4], "", "nothing"):
+        with pytest.raises(InputError, match=f"expected one of those below .*{names[0]}.*got {name!r}"):
+            find_run(tmp_path, name)
+
+
+def test_without_runs_it_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a folder that a run wrote to"):
+        find_run(tmp_path)
+    with pytest.raises(InputError, match=r"\(none\), got 'r'"):
+        find_run(tmp_path, "r")

@@ -3,6 +3,7 @@
 Playwright is imported late, since the plain run has none; tests that use this bear the marker ``system``.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+COLOURS = ["color-contrast"]  # the only rule to which light and dark differ
+PATIENCE = 15.0  # seconds
 LOCAL = ("file:", "data:", "blob:", "about:", "http://127.0.0.1", "http://localhost")
 
 
@@ -50,12 +53,20 @@ class Noted:
         return [url for url in self.requests if not url.startswith(LOCAL)]
 
 
-async def violations(page: "Page") -> list[str]:
-    """Return what axe-core finds against the page's accessibility, a line each."""
+async def becomes(page: "Page", expression: str) -> None:
+    """Wait until an expression is true; Playwright's own waiting evaluates in the page, whose policy forbids it."""
+    async with asyncio.timeout(PATIENCE):
+        while not await page.evaluate(expression):
+            await page.evaluate("new Promise(requestAnimationFrame)")
+
+
+async def violations(page: "Page", scheme: str = "light") -> list[str]:
+    """Return what axe-core finds against the page's accessibility, a line each; in the dark, colours only."""
     from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - the plain run has none
 
-    found = await Axe().run(page)
+    options = {"resultTypes": ["violations"]} | ({} if scheme == "light" else {"runOnly": COLOURS})
+    found = await Axe().run(page, options=options)
     return [
-        f"{each['id']}: {each['help']} ({', '.join(str(node['target']) for node in each['nodes'][:3])})"
+        f"{each['id']}: {each['help']} ({', '.join(node['html'][:120] for node in each['nodes'][:3])})"
         for each in found.response["violations"]
     ]

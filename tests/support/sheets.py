@@ -35,6 +35,8 @@ def album(folder: Path, count: int = 12) -> list[SheetRow]:
             row(
                 f"photo {number}",
                 status=status,
+                picked=0 if number == 2 else None,
+                is_rejected=number == 4,
                 prompt=f"[[{MIA}]] at the sea, wave {number}",
                 sources=(source,),
                 results=(result,) if status == "done" else (),

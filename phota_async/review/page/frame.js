@@ -16,17 +16,25 @@ export class Frame {
       { root: byId("strip"), rootMargin: "0px 400px" },
     );
     this.timer = 0;
-    const { operation, folder, items, pictureless } = store;
-    byId("title").textContent = folder || "Review";
-    byId("subtitle").textContent =
-      `${operation}, ${items.length} ${items.length === 1 ? "photo" : "photos"}${pictureless ? `; ${pictureless} more without a picture` : ""}`;
-    document.title = `Review of ${folder}`;
+    byId("title").textContent = store.folder || "Review";
+    document.title = `Review of ${store.folder}`;
+  }
+
+  // What run it is, and how large by now.
+  head() {
+    const { operation, items, pictureless, ended } = this.store;
+    const count = `${items.length} ${items.length === 1 ? "photo" : "photos"}${ended ? "" : " so far"}`;
+    const kind = operation === "mixed" ? "" : `${operation}, `;
+    const without = pictureless ? `; ${pictureless} without a picture` : "";
+    byId("subtitle").textContent = `${kind}${count}${without}`;
+    byId("subtitle").title = ended ? "" : "The run has not ended: what it adds appears here.";
   }
 
   show() {
     const { store } = this;
     const { item } = store;
     const isListed = store.listed().length > 0;
+    this.head();
     this.progress();
     byId("empty").hidden = isListed || store.filter === "all";
     byId("work").hidden = byId("about").hidden = !byId("empty").hidden;

@@ -230,9 +230,11 @@ class Page {
 
   hear(news, isTold = true) {
     const before = textOf(this.store.item);
-    const foreign = this.store.take(news, service.tab);
+    const { foreign, fresh } = this.store.take(news, service.tab);
     if (isTold && foreign.length) this.frame.say(told(foreign));
+    if (isTold && fresh.length) this.frame.say(arrived(fresh));
     if (news.finished) this.end();
+    else if (this.isEmpty && fresh.length) this.filter(this.store.filter);
     else if (textOf(this.store.item) !== before) this.show();
     else this.frame.show();
   }
@@ -250,6 +252,9 @@ class Page {
 }
 
 const textOf = (item) => JSON.stringify({ ...item, tab: "" });
+
+const arrived = ([item, ...more]) =>
+  more.length ? `${more.length + 1} more photos are there` : `One more photo is there: ${item.key}`;
 
 function told(items) {
   const [item] = items;

@@ -144,7 +144,7 @@ export class Stage {
     );
     const view = { mark, root: made, image, number, size: null, isFull: false, counts: role !== "source" };
     this.views.push(view);
-    const [lens, frame] = onClick ? [WHOLE, () => this.wholeOf(made)] : [this.lens, () => this.frame(made)];
+    const [lens, frame] = onClick ? [WHOLE, () => this.wholeOf(view)] : [this.lens, () => this.frame(view)];
     lookInto(made, lens, frame, onClick);
     this.load(view);
     return made;
@@ -178,12 +178,14 @@ export class Stage {
     }
   }
 
-  frame(root) {
-    return this.base && frameOf(root, this.base, this.lens);
+  // Close up, all views show one region; a whole picture takes all the room that its own shape can have.
+  frame(view) {
+    return this.lens.isClose ? this.base && frameOf(view.root, this.base, this.lens) : this.wholeOf(view);
   }
 
-  wholeOf(root) {
-    return this.base && frameOf(root, this.base, WHOLE);
+  wholeOf(view) {
+    const base = view.size ?? this.base;
+    return base && frameOf(view.root, base, WHOLE);
   }
 
   layout() {
@@ -202,7 +204,7 @@ export class Stage {
     const { isSlider } = this.store;
     for (const view of this.views) {
       if (!view.size) continue;
-      put(view.image, view.size, isSlider ? this.wholeOf(view.root) : this.frame(view.root));
+      put(view.image, view.size, isSlider ? this.wholeOf(view) : this.frame(view));
       view.root.classList.toggle("is-close", this.lens.isClose && !isSlider);
       if (this.lens.isClose && !isSlider) this.sharpen(view);
     }

@@ -49,12 +49,14 @@ export class Store {
     this.keep();
   }
 
-  // Take news of the server; returns what another page changed.
+  // Take news of the server; returns what another page changed, and what the run added.
   take(news, tab) {
-    const foreign = news.items.filter((item) => item.tab !== tab);
+    const fresh = news.items.filter((item) => item.number >= this.items.length);
+    const foreign = news.items.filter((item) => item.tab !== tab && item.number < this.items.length);
     for (const item of news.items) this.items[item.number] = item;
-    for (const name of ["version", "undoable", "budget", "finished"]) this[name] = news[name];
-    return foreign;
+    for (const name of ["version", "undoable", "budget", "finished", "pictureless", "ended"])
+      this[name] = news[name];
+    return { foreign, fresh };
   }
 
   // Why the current item cannot be asked for again, or "".
