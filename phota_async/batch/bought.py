@@ -16,7 +16,7 @@ from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
 from ..telling import summarize
-from .held import find_whole, from_stored
+from .held import are_inside, find_whole, from_stored
 from .items import BatchItem, Outcome, outcome_of
 
 
@@ -76,8 +76,9 @@ def _outcome(item: BatchItem, bought: Sequence[Bought]) -> Outcome:
 
 
 def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought | None:
-    """Return what was delivered, if its files are all there and whole. Blocks."""
-    images = find_whole(from_stored(record.files, output))
+    """Return what was delivered, if its files are all there, below the output, and whole. Blocks."""
+    files = from_stored(record.files, output)
+    images = find_whole(files) if are_inside(files, output) else None
     if images is None:
         return None
     result = ImageResult(
