@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import PhotaError, ResponseLostError
+from ..errors import DecodeError, PhotaError, ResponseLostError
 from ..ledger.identity import request_id_of
 from ..ledger.records import Record
 from ..models import NOT_TOLD, KnownSubjects
@@ -88,6 +88,13 @@ def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought |
         expected=named_subjects(request),
     )
     return Bought(result=result, cost=Decimal(0), is_kept=True)
+
+
+def check_pictures(result: ImageResult) -> None:
+    """Raise for an answer without pictures: it is bought, and a job may have them when it is asked again."""
+    if not result.images:
+        error = DecodeError("expected pictures, got a good end without any")
+        raise error.with_context(charged="unknown", hint="with a ledger, another run asks its job again")
 
 
 def unknown(request: AnyRequest, record: Record, reason: str) -> ResponseLostError:
