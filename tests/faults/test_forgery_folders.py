@@ -113,9 +113,12 @@ def test_a_link_in_a_records_place_is_not_written_through(fault: Trial, tmp_path
     (folder.path / name).unlink(missing_ok=True)
     (folder.path / name).symlink_to(outside)
     fault.tried()
-    write = (lambda: folder.append(records())) if name == "items.jsonl" else Journal(folder).open
+    writes: dict[str, Callable[[], None]] = {
+        "items.jsonl": lambda: folder.append(records()),
+        "picks.jsonl": Journal(folder).open,
+    }
     with pytest.raises(InputError, match="cannot write"):
-        write()
+        writes[name]()
     assert outside.read_bytes() == b"# mine\n"
 
 

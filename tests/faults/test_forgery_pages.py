@@ -94,7 +94,7 @@ async def test_a_sandbox_is_on_this_machine_only(fault: Trial) -> None:
     async with Sandbox() as sandbox:
         fault.tried()
         assert sandbox.origin.startswith("http://127.0.0.1:")
-        own = {each[4][0] for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+        own = {str(each[4][0]) for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
         for address in own - {"127.0.0.1", "127.0.1.1"}:
             with pytest.raises(OSError):  # noqa: PT011 - refused, or no way there
                 await asyncio.open_connection(address, sandbox.port)
