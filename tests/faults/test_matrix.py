@@ -137,7 +137,7 @@ def test_the_readme_counts_the_faults_of_the_matrix() -> None:
 
 
 def test_a_readme_that_is_older_than_the_matrix_is_noticed() -> None:
-    empty = f"# It\n\n{BEGIN}\n{END}\n\nMore.\n"
+    empty = f"# It\n\n{BEGIN}{END}\n\nMore.\n"
     fresh = with_line(empty, line(whole_run()))
     assert is_true(fresh, ROWS) is True
     assert is_true(with_line(fresh, line(whole_run())), ROWS) is True
@@ -158,7 +158,7 @@ def test_the_line_is_written_in_its_place(tmp_path: Path, capsys: pytest.Capture
     assert is_true(readme.read_text(), ROWS) is True
     assert " ".join(readme.read_text().split()) == f"{BEGIN} {capsys.readouterr().out.strip()} {END}"
     readme.write_text("no place")
-    with pytest.raises(SystemExit, match="expected a line"):
+    with pytest.raises(SystemExit, match="expected <!-- faults -->"):
         main([str(totals), "--write", str(readme)])
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from .row import Row
 
 BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
-BETWEEN = re.compile(rf"{BEGIN}\n(.*?){END}", re.DOTALL)
+BETWEEN = re.compile(rf"{BEGIN}(.*?){END}", re.DOTALL)
 WIDTH = 120  # characters of a line in the README
 
 
@@ -50,7 +50,7 @@ def is_true(text: str, rows: Iterable[Row]) -> bool | None:
 def with_line(text: str, told: str) -> str:
     """Return a README with the line in its place."""
     if BETWEEN.search(text) is None:
-        raise SystemExit(f"expected a line {BEGIN} and a line {END}, got a text without")
+        raise SystemExit(f"expected {BEGIN} and {END}, got a text without")
     return BETWEEN.sub(lambda _: f"{BEGIN}\n{textwrap.fill(told, WIDTH)}\n{END}", text, count=1)
 
 
