@@ -179,9 +179,10 @@ async def _serve(pipe: Connection, share: float, seed: int) -> None:
 
 async def _fail_jobs(sandbox: Sandbox) -> None:
     """Let a share of the jobs fail, and be refunded."""
-    made = 0
+    seen, due = 0, 0.0
     while True:
         await asyncio.sleep(JOB_SECONDS)
-        charges = len(sandbox.charges)
-        sandbox.fail_jobs(times=max(0, round((charges - made) * BROKEN_JOBS + 0.3)))
-        made = charges
+        due += (len(sandbox.charges) - seen) * BROKEN_JOBS
+        seen = len(sandbox.charges)
+        sandbox.fail_jobs(times=int(due))
+        due -= int(due)

@@ -94,7 +94,8 @@ def check_pictures(result: ImageResult) -> None:
     """Raise for an answer without pictures: it is bought, and a job may have them when it is asked again."""
     if not result.images:
         error = DecodeError("expected pictures, got a good end without any")
-        raise error.with_context(charged="unknown", hint="with a ledger, another run asks its job again")
+        hint = "with a ledger, another run asks its job again"
+        raise error.with_context(charged="unknown", request_id=result.request_id, hint=hint)
 
 
 def unknown(request: AnyRequest, record: Record, reason: str) -> ResponseLostError:

@@ -17,6 +17,7 @@ DELIMITERS = ",;\t"
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 LONGEST = 2**20  # characters of a cell
 LONGEST_ROW = 4 * LONGEST  # of a row: one that never ends would fill the memory
+_TOO_LONG = f"a row of more than {LONGEST_ROW} characters"
 HINT = 'a spreadsheet saves it as "CSV UTF-8"'
 
 Cells = dict[str, Any]
@@ -122,9 +123,6 @@ class _Lines:
         if self._left < 0:
             raise csv.Error(_TOO_LONG)
         return line
-
-
-_TOO_LONG = f"a row of more than {LONGEST_ROW} characters"
 
 
 def _delimiter(first: str) -> str:

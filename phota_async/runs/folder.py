@@ -26,7 +26,8 @@ RUNS = Path(".phota") / "runs"
 PRIVATE = 0o600
 ITEMS, RUN = "items.jsonl", "run.json"
 NO_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises over a stranger's bytes
-MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by a run; nor was a longer run.json
+MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by a run
+MAX_RUN = 64 * 2**20  # bytes of run.json, which names every source of the command line
 
 
 class RunFolder:
@@ -84,7 +85,7 @@ class RunFolder:
             InputError: It is no run of ours.
         """
         try:
-            return decode_run(read_file(self.path / RUN, MAX_LINE))
+            return decode_run(read_file(self.path / RUN, MAX_RUN))
         except (OSError, *NO_RECORD) as error:
             raise InputError(f"{self.path}: expected the folder of a run, got {type(error).__name__}") from None
 
