@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ..errors import PhotaError, ResponseLostError
+from ..errors import DecodeError, PhotaError, ResponseLostError
 from ..ledger.identity import request_id_of
 from ..ledger.records import Record
 from ..models import NOT_TOLD, KnownSubjects
@@ -16,7 +16,7 @@ from ..pricing import named_subjects
 from ..requests import AnyRequest
 from ..results import ImageResult
 from ..telling import summarize
-from .held import find_whole, from_stored
+from .held import are_inside, find_whole, from_stored
 from .items import BatchItem, Outcome, outcome_of
 
 
@@ -76,8 +76,9 @@ def _outcome(item: BatchItem, bought: Sequence[Bought]) -> Outcome:
 
 
 def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought | None:
-    """Return what was delivered, if its files are all there and whole. Blocks."""
-    images = find_whole(from_stored(record.files, output))
+    """Return what was delivered, if its files are all there, below the output, and whole. Blocks."""
+    files = from_stored(record.files, output)
+    images = find_whole(files) if are_inside(files, output) else None
     if images is None:
         return None
     result = ImageResult(
@@ -87,6 +88,14 @@ def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought |
         expected=named_subjects(request),
     )
     return Bought(result=result, cost=Decimal(0), is_kept=True)
+
+
+def check_pictures(result: ImageResult) -> None:
+    """Raise for an answer without pictures: it is bought, and a job may have them when it is asked again."""
+    if not result.images:
+        error = DecodeError("expected pictures, got a good end without any")
+        hint = "with a ledger, another run asks its job again"
+        raise error.with_context(charged="unknown", request_id=result.request_id, hint=hint)
 
 
 def unknown(request: AnyRequest, record: Record, reason: str) -> ResponseLostError:

@@ -15,6 +15,7 @@ from ..ledger.records import File
 from ..media.destination import Destination
 from ..media.files import MAX_NUMBER, Exists
 from ..media.formats import HEAD, file_name, sniff
+from ..media.reading import open_file
 from ..media.sinks import FileSink, HashingFileSink
 from ..results import ImageResult, OutputImage
 from .proven import Proven
@@ -155,13 +156,19 @@ def from_stored(files: Sequence[File], output: Path | None) -> tuple[File, ...]:
     return tuple(replace(file, path=str((output or Path()) / file.path)) for file in files)
 
 
+def are_inside(files: Sequence[File], output: Path | None) -> bool:
+    """Whether files lie below the output, by their names, as all that a batch with one has written do."""
+    folder = os.path.join(os.path.abspath(output), "") if output is not None else ""  # noqa: PTH100, PTH118
+    return all(os.path.abspath(file.path).startswith(folder) for file in files)  # noqa: PTH100
+
+
 def find_whole(files: Sequence[File]) -> list[OutputImage] | None:
     """Return the pictures of files that are all there with their size, or ``None``."""
     images = []
     for place, file in enumerate(files):
         path = Path(file.path)
         try:
-            with path.open("rb") as opened:
+            with open_file(path) as opened:
                 size, head = os.fstat(opened.fileno()).st_size, opened.read(HEAD)
         except OSError:
             return None

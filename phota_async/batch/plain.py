@@ -8,7 +8,7 @@ from .. import threads
 from ..errors import PhotaError
 from ..requests import AnyRequest
 from ..results import ImageResult
-from .bought import Bought, take_all
+from .bought import Bought, check_pictures, take_all
 from .budget import cost_of
 from .items import Outcome, outcome_of
 from .names import existing
@@ -53,6 +53,7 @@ class PlainBuyer:
         cost: Decimal | None = reserved  # until the service has said otherwise, it may have cost that much
         try:
             result = await self._send(request, target, photos)
+            check_pictures(result)
             cost = cost_of(request, result, self._options.prices)
         except PhotaError as error:
             cost = reserved if error.charged == "unknown" else Decimal(0)

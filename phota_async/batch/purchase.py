@@ -35,7 +35,7 @@ from ..models import Job, JobStatus
 from ..requests import AnyRequest
 from ..results import ImageResult
 from ..retry import age_of
-from .bought import Bought, mark_of, recall, unknown
+from .bought import Bought, check_pictures, mark_of, recall, unknown
 from .budget import BudgetAccount, cost_of
 from .held import HeldDestination, to_stored
 from .options import Options
@@ -229,6 +229,7 @@ class Purchase:
 
     async def _keep(self, result: ImageResult) -> None:
         """Name the files, then record them: one step, which nobody cuts short."""
+        check_pictures(result)
         from ..sending import tell_saved  # noqa: PLC0415 - needs aiohttp
 
         destination, record, options = self._destination, self._record, self._options

@@ -68,7 +68,7 @@ def read_toml(path: Path, text: str) -> dict[str, Any]:
     """Return a TOML text's values; errors name line and column and never repeat it."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # besides what is no TOML, numbers of more digits than Python reads
         raise ConfigError(f"{path}: expected TOML, got an error: {ascii(str(error))[1:-1]}") from None
     except RecursionError:
         raise ConfigError(f"{path}: expected a few settings, got values nested without end") from None
@@ -154,7 +154,7 @@ class _Reader:
         if not is_name(name):
             raise ConfigError(f"{place}: account: expected {FIELDS['account'].expected}, got {describe(name)}")
         if not isinstance(value, dict):
-            raise ConfigError(f"{place}: account {name}: expected a table, got {describe(value)}")
+            raise ConfigError(f"{place}: account {name}: expected a table, got something else")  # it may be a key
         return dict(self._values(value, f"accounts.{name}"))
 
     def _place(self, section: str, name: str) -> str:

@@ -13,6 +13,7 @@ MAX_TEXT = 1024  # characters of a setting
 MAX_NAME = 64  # characters of an account or an alias
 MAX_SHOWN = 60  # characters of a wrong value that an error repeats
 MAX_AT_ONCE = 100_000
+MAX_DOLLARS, MIN_POWER = 10**9, -20  # a power such as 1e999999999 would be written out, digit by digit
 KEY_NAMES = frozenset({"apikey", "key", "token", "secret", "photaapikey", "photakey", "photalabsapikey", "password"})
 
 
@@ -93,7 +94,7 @@ def _money(value: Any) -> str:
         amount = Decimal(str(value).strip())
     except InvalidOperation:
         raise ValueError from None
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount < MAX_DOLLARS or amount.adjusted() < MIN_POWER:
         raise ValueError
     return f"{amount:f}"
 

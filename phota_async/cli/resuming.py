@@ -15,6 +15,7 @@ from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.media.sources import is_link
 from phota_async.runs import RunFolder, RunRecord, latest_run
 from phota_async.runs.paths import from_text, to_text
+from phota_async.runs.translate import SKIPPED_LINK
 
 from .exit_codes import ExitCode
 from .places import shown
@@ -78,6 +79,8 @@ def _check_sources(options: RunOptions, jobs: Sequence[Record]) -> None:
     """Raise for what is gone, unless there are jobs of it, which need no photo to be fetched."""
     if options.is_from_pipe:
         raise click.UsageError("the photo came through standard input: run the same command again with it")
+    if any(source.endswith(SKIPPED_LINK) for source in (*options.sources, options.request_plan.reference or "")):
+        raise click.UsageError("a photo is behind a signed link, which no record keeps: run the same command again")
     needed = [*options.sources, *([options.manifest] if options.manifest else [])]
     gone = [path for path in map(from_text, needed) if not is_link(path) and not os.path.exists(path)]  # noqa: PTH110
     if gone and (options.manifest or not jobs):

@@ -16,6 +16,7 @@ from phota_async.media.sources import is_link
 from phota_async.pricing import PUBLISHED
 from phota_async.runs import RunRecord
 from phota_async.runs.paths import from_text, to_text
+from phota_async.runs.translate import SKIPPED_LINK, without_signature
 
 from .asking import dollars
 from .people import resolve_people, resolve_prompt
@@ -154,9 +155,19 @@ def from_record(record: RunRecord) -> RunOptions:
 
 
 def to_settings(options: RunOptions) -> dict[str, Any]:
-    """Return what a run's record keeps of its options."""
+    """Return what a run's record keeps of its options: of links not what signs them."""
     settings: dict[str, Any] = msgspec.to_builtins(options)
-    return {"run": settings | _NO_CONSENT}
+    plan, reference = settings["plan"], settings["plan"].get("reference")
+    if reference is not None:
+        plan = plan | {"reference": _kept(reference)}
+    sources = [*map(_kept, settings["sources"])]
+    return {"run": settings | {"sources": sources, "plan": plan} | _NO_CONSENT}
+
+
+def _kept(source: str) -> str:
+    if source.lower().startswith("data:"):
+        return SKIPPED_LINK
+    return without_signature(source) if is_link(source) else source
 
 
 _NO_CONSENT = {"yes": False, "is_cap_agreed": False, "is_price_told": False}

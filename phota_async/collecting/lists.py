@@ -1,7 +1,6 @@
 """A list with a request a row, checked to its end before anything is made of it."""
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..batch.items import BatchItem
 from ..batch.templates import Names, literal
 from ..errors import InputError, PhotaError
 from ..media.formats import HEAD, KNOWN_SUFFIXES, sniff
+from ..media.reading import open_file
 from ..media.sources import is_link
 from ..requests import AnyRequest
 from ..results import StrPath, to_path
@@ -194,9 +194,9 @@ def check_photos(column: str, paths: list[str]) -> None:
                 raise InputError(f"{column}: expected a link with a host, got {path[:80]!r}")
             continue
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - a str
-                is_file, head = stat.S_ISREG(os.fstat(file.fileno()).st_mode), file.read(HEAD)
+            with open_file(path) as file:
+                head = file.read(HEAD)
         except (OSError, ValueError) as error:
             raise InputError(f"{column}: {path}: {getattr(error, 'strerror', None) or error}") from None
-        if not is_file or sniff(head) is None:
+        if sniff(head) is None:
             raise InputError(f"{column}: expected a photo (JPEG, PNG, WebP, HEIC), got {path}")

@@ -10,6 +10,7 @@ from .plans import KINDS, RequestPlan
 from .tables import Cells
 
 COLUMNS = ("input", "op", "prompt", "people", "variations", "resolution", "aspect", "model", "reference", "out")
+MOST_DIGITS = 18  # of a number: Python refuses to read some thousands
 SEPARATOR = "|"  # between several photos, or people, in one cell
 _COLUMN_OF = {  # what errors call a field, and where it stands in a list
     "operation": "op",
@@ -96,7 +97,7 @@ def _count(row: Row) -> int | None:
     text = row.text("variations")
     if text is None:
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > MOST_DIGITS:
         raise InputError(f"variations: expected a number, got {shorten(text, 40)!r}")
     return int(text)
 

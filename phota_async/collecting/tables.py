@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import msgspec
 
 from ..errors import InputError
+from ..media.reading import open_file
 
 DELIMITERS = ",;\t"
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 LONGEST = 2**20  # characters of a cell
+LONGEST_ROW = 4 * LONGEST  # of a row: one that never ends would fill the memory
+_TOO_LONG = f"a row of more than {LONGEST_ROW} characters"
 HINT = 'a spreadsheet saves it as "CSV UTF-8"'
 
 Cells = dict[str, Any]
@@ -49,9 +53,10 @@ def read_rows(path: Path) -> Iterator[tuple[int, Cells]]:
     if kind is None:
         raise TableError(f"expected a list that is called {' or '.join(SUFFIXES)}, got {path.name}")
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             encoding = _encoding(file.read(4))
-        with path.open(encoding=encoding, newline="") as text:
+            file.seek(0)
+            text = io.TextIOWrapper(file, encoding=encoding, newline="")
             yield from _csv_rows(text) if kind == "csv" else _json_rows(text)
     except UnicodeError:
         raise TableError(f"expected text in UTF-8, got something else; {HINT}") from None
@@ -80,24 +85,30 @@ def _csv_rows(text: io.TextIOBase) -> Iterator[tuple[int, Cells]]:
 
 def _split(text: io.TextIOBase) -> Iterator[tuple[int, list[str]]]:
     """Yield rows as cells, each with the line it began on."""
-    first = text.readline()
-    line, numbered = 0, _Lines(first, text)
+    first = text.readline(LONGEST_ROW + 1)
+    line, lines = 0, _Lines(first, text)
     csv.field_size_limit(LONGEST)
-    reader = csv.reader(numbered, delimiter=_delimiter(first), strict=True)
+    reader = csv.reader(lines, delimiter=_delimiter(first), strict=True)
     try:
         for row in reader:
             yield line + 1, row
             line = reader.line_num
+            lines.begin_row()
     except csv.Error as error:
         raise TableError(f"expected CSV, got what cannot be taken apart: {error}", line + 1) from None
 
 
 class _Lines:
-    """A first line and those behind it."""
+    """A first line and those behind it; so many characters that they are no row are an error."""
 
     def __init__(self, first: str, rest: io.TextIOBase) -> None:
         self._first: str | None = first
         self._rest = rest
+        self.begin_row()
+
+    def begin_row(self) -> None:
+        """Let what follows be another row."""
+        self._left = LONGEST_ROW
 
     def __iter__(self) -> "_Lines":
         return self
@@ -105,9 +116,12 @@ class _Lines:
     def __next__(self) -> str:
         line, self._first = self._first, None
         if line is None:
-            line = self._rest.readline()
+            line = self._rest.readline(self._left + 1)
         if not line:
             raise StopIteration
+        self._left -= len(line)
+        if self._left < 0:
+            raise csv.Error(_TOO_LONG)
         return line
 
 
@@ -119,19 +133,21 @@ def _delimiter(first: str) -> str:
 
 def _names(line: int, row: Sequence[str]) -> list[str]:
     names = [name.strip().lower() for name in row]
-    doubled = next((name for place, name in enumerate(names) if name and name in names[:place]), None)
+    doubled = next((name for name, count in Counter(names).items() if name and count > 1), None)
     if doubled:
         raise TableError(f"expected columns of different names, got {doubled!r} twice", line)
     return names
 
 
 def _json_rows(text: io.TextIOBase) -> Iterator[tuple[int, Cells]]:
-    for line, row in enumerate(iter(text.readline, ""), 1):
+    for line, row in enumerate(iter(lambda: text.readline(LONGEST_ROW + 1), ""), 1):
+        if len(row) > LONGEST_ROW:
+            raise TableError(f"expected a JSON object, got {_TOO_LONG}", line)
         if not row.strip():
             continue
         try:
             cells = msgspec.json.decode(row)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise TableError(f"expected a JSON object, got what cannot be taken apart: {error}", line) from None
         if not isinstance(cells, dict):
             raise TableError(f"expected a JSON object, got {type(cells).__name__}", line)

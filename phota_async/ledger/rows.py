@@ -29,7 +29,8 @@ LAST = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY copy DESC LIM
 FIND_ALL = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY item = ? DESC, copy"  # noqa: S608
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
-COMMITTED = "SELECT batch, sum(lost + coalesce(cost, reserved, 0)) FROM purchase GROUP BY batch"
+# What is less than nothing was not written by us, and would lift a cap.
+COMMITTED = "SELECT batch, sum(max(0, lost + coalesce(cost, reserved, 0))) FROM purchase GROUP BY batch"
 
 
 def put(connection: sqlite3.Connection, record: Record) -> None:

@@ -185,10 +185,14 @@ def file_system_of(path: Path, mounts: str) -> str:
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is no ledger, or would do more than keep what is written: a trigger could undo an intent."""
+    connection.execute("PRAGMA trusted_schema = OFF")  # nor may an index or a default call functions
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if application != APPLICATION and (application or tables):
         raise LedgerError(f"{path}: expected a ledger, got a database of another program")
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+        raise LedgerError(f"{path}: expected a ledger, got one with programs of somebody else in it")
 
 
 def _size_of(path: Path) -> int:

@@ -114,7 +114,7 @@ class Handlers:
             return await handler(request)
         except web.HTTPException as error:
             return _error(error.status, error.reason)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return _error(400, str(error))
         except PhotaError as error:
             return _error(_status_of(error), str(error))

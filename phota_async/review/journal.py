@@ -11,19 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from ..errors import InputError, LedgerError
 from ..ledger.lock import OwnerLock
 from ..media.files import translated
+from ..media.reading import open_file, open_to_append
 from ..runs import RunFolder
+from ..runs.folder import NO_RECORD
 from .events import Event, decode_event, encode
 from .picks import Picks
 
 PICKS = "picks.jsonl"
 PRIVATE = 0o600
-FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND  # and no link: a stranger's folder could lead to any file of ours
-FLAGS |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by us
 
 
@@ -101,7 +99,7 @@ class Journal:
     def _open(self) -> None:
         """Open it, and look whether a crash cut its last line."""
         is_new = not self.path.exists()
-        self._descriptor = os.open(self.path, FLAGS, PRIVATE)
+        self._descriptor = open_to_append(self.path, PRIVATE)
         size = os.fstat(self._descriptor).st_size
         if size:
             os.lseek(self._descriptor, size - 1, os.SEEK_SET)
@@ -120,9 +118,9 @@ def read_picks(folder: RunFolder) -> Picks:
 
 def _events(path: Path) -> Iterator[Event]:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             while line := file.readline(MAX_LINE):
-                with contextlib.suppress(msgspec.DecodeError):  # cut by a crash, or not ours
+                with contextlib.suppress(*NO_RECORD):  # cut by a crash, or not ours
                     yield decode_event(line)
     except FileNotFoundError:
         return

@@ -10,6 +10,7 @@ from ..runs import ErrorRecord, ItemRecord
 from .events import DECISIONS, Event
 
 NOTHING = Decimal(0)
+MOST = Decimal(10) ** 9  # US dollars: what is more was not written by us
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +40,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         if self.state == "failed" and (self.error is None or self.error.charged != "unknown"):
             return NOTHING
         settled = self.record.cost.settled if self.record else None
-        return self.price if settled is None else settled
+        return self.price if settled is None else _amount(settled)
 
 
 class Picks:
@@ -117,7 +118,7 @@ class Picks:
         known = self._asks.get(event.ask)
         if event.kind == "ask":
             number = len(self.asks(event.item)) + 1
-            self._asks[event.ask] = Ask(id=event.ask, item=event.item, number=number, price=event.price or NOTHING)
+            self._asks[event.ask] = Ask(id=event.ask, item=event.item, number=number, price=_amount(event.price))
         elif known is not None:
             state: Literal["made", "failed"] = "made" if event.kind == "made" else "failed"
             changes = {"state": state, "record": event.record, "error": event.error}
@@ -125,3 +126,8 @@ class Picks:
         else:
             return None
         return event.item
+
+
+def _amount(price: Decimal | None) -> Decimal:
+    """Return a price, nothing for what is none: less than nothing would lift the cap."""
+    return price if price is not None and price.is_finite() and 0 <= price < MOST else NOTHING

@@ -16,7 +16,8 @@ import msgspec
 
 from .. import __version__
 from ..errors import InputError
-from ..media.files import translated
+from ..media.files import check_inside, translated
+from ..media.reading import open_file, open_to_append, read_file
 from ..results import StrPath, to_path
 from .paths import to_text
 from .records import ItemRecord, RunRecord, decode_item, decode_run, encode
@@ -27,6 +28,7 @@ ITEMS, RUN = "items.jsonl", "run.json"
 NO_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what decoding raises over a stranger's bytes
 SHOWN = 5  # names of runs in an error
 MAX_LINE = 4 * 2**20  # bytes: a longer one was not written by a run
+MAX_RUN = 64 * 2**20  # bytes of run.json, which names every source of the command line
 
 
 class RunFolder:
@@ -56,11 +58,13 @@ class RunFolder:
             now: When it begins; ``None`` looks at the clock.
 
         Raises:
-            DownloadError: The folder cannot be written.
+            DownloadError: The disk is full.
+            InputError: The folder cannot be written, or a link in it leads elsewhere.
         """
         root, begun = to_path(output), now or datetime.now(UTC)
         name = f"{begun.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         folder = cls(root / RUNS / name)
+        check_inside(folder.path, root)
         with translated(folder.path):
             folder.path.mkdir(parents=True, mode=0o700)
         folder._write(
@@ -82,7 +86,7 @@ class RunFolder:
             InputError: It is no run of ours.
         """
         try:
-            return decode_run((self.path / RUN).read_bytes())
+            return decode_run(read_file(self.path / RUN, MAX_RUN))
         except (OSError, *NO_RECORD) as error:
             raise InputError(f"{self.path}: expected the folder of a run, got {type(error).__name__}") from None
 
@@ -90,10 +94,11 @@ class RunFolder:
         """Write how an item ended. Blocks for a small write.
 
         Raises:
-            DownloadError: The disk is full, or the folder is gone.
+            DownloadError: The disk is full.
+            InputError: The folder is gone, or a link or something else has the file's name.
         """
         with translated(self.path / ITEMS):
-            append_line(self.path / ITEMS, encode(record))
+            _append(open_to_append(self.path / ITEMS, PRIVATE), encode(record))
 
     def finish(self, *, exit_code: int, totals: Mapping[str, Any] | None = None, now: datetime | None = None) -> None:
         """Write how the run ended; of a run that was taken up again, how it ended then."""
@@ -105,6 +110,9 @@ class RunFolder:
         """Return how each item ended last, in the run's order; what is no record is passed over.
 
         What was done and is then found done (``skipped``) keeps what was told of it.
+
+        Raises:
+            InputError: They cannot be read.
         """
         last: dict[str, ItemRecord] = {}
         for record in self._lines():
@@ -119,7 +127,7 @@ class RunFolder:
 
     def _lines(self) -> Iterator[ItemRecord]:
         try:
-            with (self.path / ITEMS).open("rb") as file:
+            with open_file(self.path / ITEMS) as file:
                 while line := file.readline(MAX_LINE):
                     try:
                         yield decode_item(line)
@@ -127,6 +135,8 @@ class RunFolder:
                         continue
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise InputError(f"{self.path / ITEMS} cannot be read: {error.strerror or error}") from None
 
     def _write(self, record: RunRecord) -> None:
         part = self.path / f".{RUN}.{secrets.token_hex(4)}.part"
@@ -180,8 +190,11 @@ def find_run(output: StrPath, name: str | None = None) -> RunFolder:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Add a line to a file that only its owner may read; one that a crash cut is ended first."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), PRIVATE)
+    """Add a line to a file of the person's choice, for them alone when it is new; one that was cut is ended first."""
+    _append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), PRIVATE), line)
+
+
+def _append(descriptor: int, line: bytes) -> None:
     with os.fdopen(descriptor, "a+b", buffering=0) as file:
         size = os.fstat(descriptor).st_size
         is_cut = size > 0 and _last_byte(file, size) != b"\n"

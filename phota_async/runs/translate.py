@@ -105,13 +105,13 @@ def _fields(kind: type[AnyRequest], record: ItemRecord) -> dict[str, Any]:
 def _source(image: Any) -> str:
     """Return a photo's absolute path, or its link without what signs it; ``""`` for one in memory."""
     if isinstance(image, str) and image.lower().startswith(("http://", "https://")):
-        return _without_signature(image)
+        return without_signature(image)
     if isinstance(image, os.PathLike) or (isinstance(image, str) and not image.lower().startswith("data:")):
         return to_text(image)
     return ""
 
 
-def _without_signature(link: str) -> str:
+def without_signature(link: str) -> str:
     """Return a link as it stands when it signs nothing, and else what comes before its query, and a mark."""
     parts = urlsplit(link)
     if not (parts.query or parts.fragment or parts.username or parts.password):

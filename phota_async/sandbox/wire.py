@@ -149,5 +149,5 @@ def _parse(raw: bytes) -> Any:
         return BadJson("Field required")
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         return BadJson(f"JSON decode error: {exc}")

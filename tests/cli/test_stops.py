@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Phota, read_until
+from support.pictures import real_picture
 from support.programs import PHOTA, OnTerminal
 
 from phota_async.runs import latest_run
@@ -147,6 +148,18 @@ def test_a_photo_that_is_gone_from_a_folder_has_its_job_fetched(still: Phota) ->
     assert done.code == 0, done.err
     assert sorted(done.lines) == ["out/a.enhance-1.jpg", "out/deep/b.enhance-1.jpg"]
     assert (still.sandbox.posts(), len(still.sandbox.charges)) == (2, 2)
+
+
+def test_a_run_of_a_signed_link_is_resumed_by_its_own_command(phota: Phota) -> None:
+    """The record keeps nothing that opens it."""
+    link = phota.sandbox.upload(real_picture()) + "?signature=s3cr3t"
+    begun = phota.run("enhance", link, "-o", "out", env={"PHOTA_API_KEY": "wrong"})
+    assert begun.code == 3
+    assert not any(b"s3cr3t" in path.read_bytes() for path in (phota.folder / "out").rglob("*") if path.is_file())
+    refused = phota.run("resume", "out")
+    assert (refused.code, phota.sandbox.charges) == (2, [])
+    assert "a photo is behind a signed link, which no record keeps: run the same command again" in refused.err
+    assert phota.run("enhance", link, "-o", "out").code == 0
 
 
 def test_a_run_of_a_pipe_is_resumed_by_its_own_command(phota: Phota) -> None:

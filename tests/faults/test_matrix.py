@@ -13,7 +13,7 @@ from phota_async import DeadlineError
 
 from .matrix import KNOWN, ROWS, Row
 from .tally import VARIABLE, Tally, node
-from .totals import line
+from .totals import BEGIN, END, is_true, line, main, with_line
 from .trial import Trial
 
 ROOT = Path(__file__).parents[2]
@@ -118,14 +118,48 @@ def test_one_case_that_fails_leaves_its_fault_untried() -> None:
 
 
 def test_the_line_of_a_whole_run() -> None:
-    tally = Tally()
-    for test in {test for row in ROWS for test in row.tests}:
-        run(tally, test, told={"inputs": 1000, "losses": {}})
-
-    said = line(tally.totals())
+    said = line(whole_run())
 
     assert said.startswith(f"{len(ROWS)} faults (")
     assert said.endswith("losses: 0 (0 paid twice, 0 lost results, 0 hangs, 0 foreign exceptions).")
+
+
+def whole_run() -> dict[str, Any]:
+    tally = Tally()
+    for test in {test for row in ROWS for test in row.tests}:
+        run(tally, test, told={"inputs": 1000, "losses": {}})
+    return tally.totals()
+
+
+def test_the_readme_counts_the_faults_of_the_matrix() -> None:
+    """Where it has a place for them; ``python -m tests.faults.totals totals.json --write README.md`` fills it."""
+    assert is_true((ROOT / "README.md").read_text(encoding="utf-8"), ROWS) is not False
+
+
+def test_a_readme_that_is_older_than_the_matrix_is_noticed() -> None:
+    empty = f"# It\n\n{BEGIN}{END}\n\nMore.\n"
+    fresh = with_line(empty, line(whole_run()))
+    assert is_true(fresh, ROWS) is True
+    assert is_true(with_line(fresh, line(whole_run())), ROWS) is True
+    assert is_true(fresh, ROWS[1:]) is False
+    assert is_true(empty, ROWS) is False
+    assert is_true("# It\n", ROWS) is None
+    assert (fresh[:6], fresh[-7:]) == ("# It\n\n", "\nMore.\n")
+    assert max(map(len, fresh.splitlines())) <= 120
+
+
+def test_the_line_is_written_in_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    totals, readme = tmp_path / "totals.json", tmp_path / "README.md"
+    totals.write_bytes(msgspec.json.encode(whole_run()))
+    readme.write_text(f"{BEGIN}\nold\n{END}\n")
+
+    main([str(totals), "--write", str(readme)])
+
+    assert is_true(readme.read_text(), ROWS) is True
+    assert " ".join(readme.read_text().split()) == f"{BEGIN} {capsys.readouterr().out.strip()} {END}"
+    readme.write_text("no place")
+    with pytest.raises(SystemExit, match="expected <!-- faults -->"):
+        main([str(totals), "--write", str(readme)])
 
 
 def test_the_totals_are_written_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

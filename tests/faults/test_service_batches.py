@@ -180,3 +180,17 @@ async def test_one_item_that_is_refused_takes_no_other_along(
     assert sorted(done) == files(tmp_path)
     assert status == 403 or sorted(done) == [key for key in KEYS if key != "3"]
     fault.lost("paid_twice", shop.paid_twice)
+
+
+async def test_an_item_without_pictures_is_not_done_and_its_job_is_asked_again(
+    fault: Trial, shop: Shop, tmp_path: Path
+) -> None:
+    """It says that it ended well and has none: the next run knows more."""
+    fault.tried()
+    shop.looks = iter([(200, {"job_id": "job-1", "status": "succeeded"})])
+    async with PhotaClient("key", shop.peer.url, config=HASTY) as client:
+        first = await run(client, tmp_path, "job", ["1"])
+        second = await run(client, tmp_path, "job", ["1"])
+    assert (first["1"].status, first["1"].error and first["1"].error.charged) == ("failed", "unknown")
+    assert (second["1"].status, files(tmp_path)) == ("done", ["1"])
+    fault.lost("paid_twice", shop.paid_twice)

@@ -7,9 +7,9 @@ from ..row import make_row
 CALLS = "tests/faults/test_secrets_calls.py"
 FILES = "tests/faults/test_secrets_files.py"
 OBJECTS = "tests/faults/test_secrets_objects.py"
+COMMANDS = "tests/faults/test_secrets_commands.py"
 PROGRAMS = "tests/faults/test_secrets_programs.py"
 SEARCH = "tests/faults/test_secrets_search.py"
-FUZZ = "tests/test_fuzz.py"
 
 row = partial(make_row, "secrets")
 
@@ -125,6 +125,27 @@ ROWS = (
         f"{PROGRAMS}::test_commands",
     ),
     row(
+        "every-verb",
+        "every verb runs with a key, a bucket's key, signed links and a prompt, as loud as it can be",
+        "they are neither printed, logged nor written, but the key where it is stored; prompts stand in records only",
+        f"{COMMANDS}::test_verbs",
+        "tests/cli/test_stops.py::test_a_run_of_a_signed_link_is_resumed_by_its_own_command",
+    ),
+    row(
+        "training-journal",
+        "a training is left while its photos lie in a bucket",
+        "the journal names the uploads; no link that opens them, and no key of the bucket",
+        f"{COMMANDS}::test_a_training_that_is_left_keeps_names_and_no_link",
+        "tests/training/test_uploaders.py::test_what_a_store_refuses_is_said_without_secrets",
+        "tests/training/test_uploaders.py::test_a_command_does_not_see_the_key",
+    ),
+    row(
+        "review-answers",
+        "the review's page asks for everything there is, in an environment with a key",
+        "no answer, header or pick has the key, the token, or what signs a link",
+        f"{COMMANDS}::test_all_answers_of_a_review",
+    ),
+    row(
         "programs-that-die",
         "a program dies with rich's tracebacks, in a task, by a signal, or dumps its stacks",
         "nothing that it prints or leaves has the key",
@@ -136,23 +157,5 @@ ROWS = (
         "the search finds each",
         f"{SEARCH}::test_every_writing_is_found",
         f"{SEARCH}::test_what_is_wrapped_or_cut_is_found",
-    ),
-    row(
-        "fuzzing-seeds",
-        "answers, errors, callbacks, ledgers, run records, photos and settings are damaged",
-        "only errors of ours come out",
-        f"{FUZZ}::test_a_target_takes_its_seeds_and_changes_of_them",
-    ),
-    row(
-        "fuzzing-findings",
-        "an input that a fuzzer once found comes again",
-        "only errors of ours come out",
-        f"{FUZZ}::test_what_was_found_stays_mended",
-    ),
-    row(
-        "fuzzing-damaged-ledger",
-        "a ledger's record has a value that is none",
-        "a LedgerError, and nothing is bought on it",
-        "tests/ledger/test_damage.py::test_nothing_is_begun_on_a_record_that_is_none",
     ),
 )

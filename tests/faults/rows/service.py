@@ -96,8 +96,9 @@ ROWS = (
     row(
         "job-without-links",
         "a job ends well and has no pictures",
-        "a result without pictures; nothing is bought again",
+        "a result without pictures; a batch's item has failed, and the next run asks its job and buys nothing",
         f"{JOBS}::test_a_job_that_ends_without_links_is_over",
+        f"{BATCHES}::test_an_item_without_pictures_is_not_done_and_its_job_is_asked_again",
     ),
     row(
         "job-id",
