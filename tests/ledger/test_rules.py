@@ -1,4 +1,4 @@
-"""What is done for a wish and what a record becomes, rule by rule; `test_model` searches for what they miss together."""
+"""What is done for a wish, and what a record becomes; `test_model` searches for what is missed here."""
 
 from decimal import Decimal
 from typing import Any
