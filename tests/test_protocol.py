@@ -122,6 +122,12 @@ def test_any_text_is_carried_as_it_is(prompt: str, ids: list[str], photos: int, 
     assert {name: body[name] for name in extra} == extra
 
 
+@each
+def test_texts_that_stand_side_by_side_are_one_packet(request_: AnyRequest) -> None:
+    kinds = [type(part) for part in image_call(request_).body or ()]
+    assert all(kinds[place] is not kinds[place + 1] for place in range(len(kinds) - 1))
+
+
 # Jobs
 
 
@@ -144,6 +150,7 @@ def test_what_a_job_was_not_given_is_not_sent(request_: AnyRequest) -> None:
     body = body_of(image_call(request_, job=True, client_request_id="c1"))
     assert "callback_url" not in body
     assert body["async"] is True
+    assert "client_request_id" not in body_of(image_call(request_, job=True))
 
 
 @each

@@ -180,6 +180,7 @@ def test_the_guard_can_be_set() -> None:
     policy = RetryPolicy(resend_guard=10)
     assert decide(policy, 1, LOST[0], "job", age=9, rng=half) == 0.25
     assert decide(policy, 1, LOST[0], "job", age=9.9, rng=half) is None
+    assert decide(RetryPolicy(resend_guard=0.25), 1, LOST[0], "job", rng=half) == 0.25  # sent just now
 
 
 # Retry-After: RFC 9110, 10.2.3
