@@ -265,9 +265,9 @@ def test_listing_and_creating_are_for_the_own_tag() -> None:
     check_call(list_profiles_call("anna"), Anna())
     check_call(create_profile_call(links, tag="anna", training_tier="fast"), Anna())
     for tag in (None, "berta", "Anna", "anna "):
-        with pytest.raises(ScopeError, match="^tag: expected the scope's own, got another or none"):
+        with pytest.raises(ScopeError, match=r"^tag: expected the scope's own, got another or none"):
             check_call(list_profiles_call(tag), Anna())
-        with pytest.raises(ScopeError, match="^tag: expected the scope's own, got another or none"):
+        with pytest.raises(ScopeError, match=r"^tag: expected the scope's own, got another or none"):
             check_call(create_profile_call(links, tag=tag, training_tier="fast"), Anna())
 
 
