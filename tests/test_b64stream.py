@@ -19,6 +19,7 @@ from phota_async.errors import DecodeError
 
 PIXELS = bytes(range(256)) * 3
 TEXT = base64.b64encode(PIXELS).decode()
+ESCAPED_RESPONSE = "".join(f"\\u{ord(each):04x}" for each in "response").encode()
 BOM = b"\xef\xbb\xbf"
 
 
@@ -76,6 +77,13 @@ def size(request: pytest.FixtureRequest) -> int:
         (rb'{"im\u0061ges":["QUJD","REVG"]}', rb'{"im\u0061ges":[0 ,1 ]}'),
         (rb'{"r\u0065sult":{"\u0069mages":["QUJD","REVG"]}}', rb'{"r\u0065sult":{"\u0069mages":[0 ,1 ]}}'),
         (BOM + b'{"images":["QUJD","REVG"]}', b'{"images":[0 ,1 ]}'),
+        (rb'{"x":"\\","images":["QUJD","REVG"]}', rb'{"x":"\\","images":[0 ,1 ]}'),
+        (rb'{"x":"\"","images":["QUJD","REVG"]}', rb'{"x":"\"","images":[0 ,1 ]}'),
+        (rb'{"x":"\\\"\\","images":["QUJD","REVG"]}', rb'{"x":"\\\"\\","images":[0 ,1 ]}'),
+        (
+            b'{"' + ESCAPED_RESPONSE + b'":{"images":["QUJD","REVG"]}}',
+            b'{"' + ESCAPED_RESPONSE + b'":{"images":[0 ,1 ]}}',
+        ),
     ],
 )
 def test_images_go_to_sinks_and_leave_their_index(document: bytes, skeleton: bytes, size: int) -> None:
@@ -102,6 +110,7 @@ def test_images_go_to_sinks_and_leave_their_index(document: bytes, skeleton: byt
         rb'{"x":"\"images\":[\"QUJD\"]","\\":"\\\"","y\\\\":["QUJD"]}',
         '{"é":"\\ud83d\\ude00","images\\u00e9":["QUJD"],"Images":["QUJD"]}'.encode(),
         b'{"' + rb"\u0069" * 9 + b'":["QUJD"]}',
+        b'{"' + ESCAPED_RESPONSE + b'x":{"images":["QUJD"]}}',
         b"12",
         b'"images"',
     ],
@@ -317,6 +326,8 @@ def test_decode_image_says_what_is_wrong(text: str | bytes, got: str, offset: in
     with pytest.raises(DecodeError) as caught:
         decode_image(text, index=3)
     assert caught.value.args == (f"expected base64 text in image 3, got {got}", offset)
+    with pytest.raises(DecodeError, match="in image 0, got"):
+        decode_image(text)
 
 
 # What it costs.

@@ -65,9 +65,9 @@ async def test_a_job_is_found_by_its_item_once(seen: LedgerView, ledger: Ledger)
 
 
 async def test_all_records_come_page_by_page(seen: LedgerView, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "PAGE", 2)
-    for number in range(5):
-        await bought(ledger, purchase=f"p{number}", batch=f"b{number % 2}")
+    monkeypatch.setattr(view, "PAGE", 3)
+    for number in range(10):
+        await bought(ledger, purchase=f"{number // 4}", batch=f"b{number % 2}")
         assert [each async for each in seen.records()] == [each async for each in ledger.records()]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from workspace import Group
+from workspace import Group, generated
 
 LISTED = Path(__file__).parent / "survivors.toml"
 KILLED, SURVIVED = (1, 3), (0,)
@@ -43,9 +43,9 @@ class Verdicts(msgspec.Struct, kw_only=True):
 
     @property
     def share(self) -> float:
-        """How many of its mutants were noticed, in percent."""
+        """How many of the mutants that were tried were noticed, in percent."""
         noticed = self.counts["killed"] + self.counts["timeout"]
-        return 100.0 * noticed / max(1, self.counts.total())
+        return 100.0 * noticed / max(1, noticed + self.counts["survived"])
 
 
 def read(group: Group) -> list[Verdicts]:
@@ -56,7 +56,7 @@ def read(group: Group) -> list[Verdicts]:
 def forget_survivors(group: Group) -> None:
     """Let what was not noticed, or took too long, be tested again: there may be new tests."""
     for module in group.modules:
-        path = _generated(group, module, ".meta")
+        path = generated(group, module, ".meta")
         if path.exists():
             meta = json.loads(path.read_bytes())
             codes = meta["exit_code_by_key"]
@@ -70,7 +70,7 @@ def listed() -> list[Survivor]:
 
 
 def _read(group: Group, module: str) -> Verdicts:
-    codes = json.loads(_generated(group, module, ".meta").read_bytes())["exit_code_by_key"]
+    codes = json.loads(generated(group, module, ".meta").read_bytes())["exit_code_by_key"]
     counts = Counter(_word(code) for code in codes.values())
     survivors = list(_survivors(group, module, [name for name, code in codes.items() if _word(code) == "survived"]))
     return Verdicts(module=module, counts=counts, survivors=survivors)
@@ -83,8 +83,8 @@ def _word(code: int | None) -> str:
 
 
 def _survivors(group: Group, module: str, names: list[str]) -> Iterator[Survivor]:
-    spans = json.loads(_generated(group, module, ".spans").read_bytes())["spans"]
-    lines = _generated(group, module, "").read_text().splitlines()
+    spans = json.loads(generated(group, module, ".spans").read_bytes())["spans"]
+    lines = generated(group, module).read_text().splitlines()
     for name in names:
         mutant = name.rpartition(".")[2]
         original = mutant.rpartition("_")[0] + "_orig"
@@ -106,10 +106,6 @@ def _readable(mutant: str) -> str:
     """Return a mutant's function as people write it: ``x_decide__mutmut_7`` is ``decide``."""
     name = mutant.rpartition("__mutmut_")[0]
     return name.removeprefix("x_") if name.startswith("x_") else name.removeprefix("xǁ").replace("ǁ", ".")
-
-
-def _generated(group: Group, module: str, suffix: str) -> Path:
-    return group.home / "mutants" / "phota_async" / f"{module}.py{suffix}"
 
 
 def to_toml(survivors: list[Survivor]) -> str:
