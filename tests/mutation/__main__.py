@@ -9,7 +9,7 @@ import argparse
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence
 
 from verdicts import Survivor, Verdicts, forget_survivors, listed, read, to_toml
 from workspace import load, run
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _report([verdicts for group in groups for verdicts in read(group)], whole)
 
 
-def _report(everything: Sequence[Verdicts], whole: Set[str]) -> int:
+def _report(everything: Sequence[Verdicts], whole: Collection[str]) -> int:
     """Print the verdicts; what is listed can be missed only in modules that were tried as a whole."""
     known = {each.place: each for each in listed()}
     survivors = {each.place: each for verdicts in everything for each in verdicts.survivors}
