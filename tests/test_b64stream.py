@@ -78,6 +78,7 @@ def size(request: pytest.FixtureRequest) -> int:
         (rb'{"r\u0065sult":{"\u0069mages":["QUJD","REVG"]}}', rb'{"r\u0065sult":{"\u0069mages":[0 ,1 ]}}'),
         (BOM + b'{"images":["QUJD","REVG"]}', b'{"images":[0 ,1 ]}'),
         (rb'{"x":"\\","images":["QUJD","REVG"]}', rb'{"x":"\\","images":[0 ,1 ]}'),
+        (rb'{"x":"a\"","images":["QUJD","REVG"]}', rb'{"x":"a\"","images":[0 ,1 ]}'),
         (rb'{"x":"\"","images":["QUJD","REVG"]}', rb'{"x":"\"","images":[0 ,1 ]}'),
         (rb'{"x":"\\\"\\","images":["QUJD","REVG"]}', rb'{"x":"\\\"\\","images":[0 ,1 ]}'),
         (
@@ -186,6 +187,7 @@ def test_other_buffers_are_taken_too() -> None:
         ('"QUJ-"', "b'-'", 4),
         ('"QUJD-"', "b'-'", 5),
         ('"QUJDQUJDQUJD\x7f"', r"b'\x7f'", 13),
+        ('"QUJDQUJDQUJDQU-D"', "b'-'", 15),
         ('"QU\xc3"', r"b'\xc3'", 3),
         ('"QUJD\nQUJD"', r"b'\n'", 5),
         (r'"QU\u00e9D"', r"b'\\'", 3),
@@ -260,6 +262,17 @@ def test_what_is_no_json_says_where(document: bytes, offset: int, reason: str, s
     error = failure(document, size)
     assert reason in error.reason
     assert error.offset == offset
+
+
+def test_each_image_has_the_next_index(size: int) -> None:
+    found, ropes = scan(answer('"QUJD"', '"QUJE"', '"QUJF"', '"QUJG"'), size)
+    assert found == b'{"images":[0 ,1 ,2 ,3 ]}'
+    assert [b"".join(rope.pieces) for rope in ropes] == [b"ABC", b"ABD", b"ABE", b"ABF"]
+
+
+def test_faults_of_the_skeleton_read_like_a_sentence() -> None:
+    assert failure(b'{"a":"\xff"}').reason == "expected UTF-8, got an invalid start byte"
+    assert failure(b'{"a":1,}').reason == "expected well-formed JSON, got 'trailing comma in object'"
 
 
 def test_every_truncation_is_refused() -> None:

@@ -32,8 +32,10 @@ from phota_async import (
     creating,
 )
 from phota_async.pricing import Price, PriceTable
+from phota_async.protocol import Call
 from phota_async.sandbox import Sandbox
-from phota_async.scope import UserScope
+from phota_async.scope import Members, UserScope
+from phota_async.transport.exchange import Transport
 from phota_async.watch.listing import LEAST
 
 __all__ = ["connect", "listen"]
@@ -75,6 +77,13 @@ async def test_a_scope_knows_its_profiles(user: UserScope) -> None:
     assert user.ready_ids == ("anna",)
     assert user.tag == "user-a"
     assert repr(user) == "<UserScope 2 profiles>"  # a tag may be personal
+
+
+def test_before_anything_was_listed_nobody_belongs_to_a_scope() -> None:
+    members = Members("user-a")
+    assert (members.tag, members.ids) == ("user-a", ())
+    assert "anna" not in members
+    members.remove("anna")
 
 
 async def test_a_refresh_reads_the_ids_again(user: UserScope, sandbox: Sandbox) -> None:
@@ -287,6 +296,22 @@ async def test_a_lost_job_is_resumed_within_the_scope(user: UserScope, sandbox: 
     assert len(sandbox.charges) == 2
 
 
+async def test_a_scopes_calls_are_sent_as_the_clients_are(user: UserScope, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines, policies and whatever else goes with a call."""
+    given: list[dict[str, Any]] = []
+    real = Transport.send
+
+    def noted(transport: Transport, call: Call, receive: Any, **how: Any) -> Any:
+        given.append(how)
+        return real(transport, call, receive, **how)
+
+    monkeypatch.setattr(Transport, "send", noted)
+    for client in (user, user._root):
+        await client.generate("a sea", timeout=50.0)
+    assert given[0].keys() == given[1].keys() != set()
+    assert given[0]["deadline"] <= asyncio.get_running_loop().time() + 50.0
+
+
 # Batches
 
 
@@ -368,6 +393,10 @@ async def test_all_who_ask_for_one_tag_share_a_scope_and_its_looks(client: Phota
     assert repr(client._pollers.here()).startswith("<Poller 1 watched")
     sandbox.set_profile("anton", status="READY")
     assert {(await each).status for each in waits} == {"READY"}
+
+
+async def test_jobs_are_looked_at_once_for_the_client_and_its_scopes(client: PhotaClient, user: UserScope) -> None:
+    assert user.jobs._subject is client.jobs._subject
 
 
 async def test_a_scope_that_nobody_uses_is_forgotten(client: PhotaClient) -> None:

@@ -1,7 +1,8 @@
 """The ledger's file: made, migrated, refused; and the journal that suits the disk."""
 
+import asyncio
 import sqlite3
-import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -245,7 +246,7 @@ def test_where_mounts_are_not_told_a_disk_counts_as_local(monkeypatch: pytest.Mo
         ("22 1 254:0 / - ext4 /dev/vda rw", ""),
         ("22 1 254:0 / / - ext4 /dev/vda rw", "ext4"),
         ("22 1 254:0 / / rw - ", ""),
-        (r"1 1 0:1 / / rw - ext4 a" "\n" r"2 1 0:2 / /a\011b\012c\134d rw - nfs b", "nfs"),
+        ("1 1 0:1 / / rw - ext4 a\n2 1 0:2 / /a\\011b\\012c\\134d rw - nfs b", "nfs"),
     ],
 )
 def test_lines_of_mounts(mounts: str, kind: str) -> None:
@@ -336,12 +337,12 @@ def test_a_reader_sees_what_is_written_meanwhile(tmp_path: Path) -> None:
         reader.close()
 
 
-def test_a_connection_goes_from_thread_to_thread(tmp_path: Path) -> None:
-    for look in (connect, connect_to_read):
-        found: list[sqlite3.Connection | None] = []
-        thread = threading.Thread(target=lambda look=look: found.append(look(tmp_path / "ledger.sqlite")))
-        thread.start()
-        thread.join()
-        assert found[0] is not None
-        assert found[0].execute("SELECT value FROM counter").fetchone() == (0,)
-        found[0].close()
+@pytest.mark.parametrize("look", [connect, connect_to_read])
+async def test_a_connection_goes_from_thread_to_thread(
+    tmp_path: Path, look: Callable[[Path], sqlite3.Connection | None]
+) -> None:
+    connect(tmp_path / "ledger.sqlite").close()
+    connection = await asyncio.to_thread(look, tmp_path / "ledger.sqlite")
+    assert connection is not None
+    assert connection.execute("SELECT value FROM counter").fetchone() == (0,)
+    connection.close()

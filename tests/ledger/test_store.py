@@ -291,3 +291,24 @@ async def test_a_ledger_that_was_removed_takes_nothing_more(tmp_path: Path, what
         for call in (begin(ledger, run, "p2"), ledger.change(record, Submitted("job-1"))):
             with pytest.raises(LedgerError, match="cannot be written: it was removed"):
                 await call
+
+
+async def test_all_records_come_page_by_page(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.ledger.store.PAGE", 3)
+    run = await enter(store)
+    made: list[tuple[str, int]] = []
+    for number in range(10):
+        record = (await begin(store, run, f"{number // 4}")).record
+        made.append((record.purchase, record.copy))
+        assert [(each.purchase, each.copy) async for each in store.records()] == made
+
+
+async def test_a_batch_that_never_ran_cost_nothing(store: Ledger) -> None:
+    assert await store.committed("never") == 0
+
+
+async def test_it_tells_whether_it_is_open(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    assert repr(ledger) == f"<Ledger {tmp_path / 'ledger.sqlite'} closed>"
+    async with ledger:
+        assert repr(ledger) == f"<Ledger {tmp_path / 'ledger.sqlite'} open>"
