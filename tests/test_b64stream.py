@@ -297,7 +297,7 @@ def test_limits(size: int) -> None:
     error = failure(document, size, max_skeleton=100)
     assert error.reason == "expected at most 100 bytes beside the images, got more"
     assert error.offset == 108  # the index and its blank take the place of 10 bytes
-    assert "at most 5 bytes in image 0" in failure(document, size, max_image=5).reason
+    assert failure(document, size, max_image=5).reason == "expected at most 5 bytes in image 0, got more"
 
 
 def test_after_an_error_the_scanner_is_broken() -> None:
