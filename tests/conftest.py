@@ -10,7 +10,7 @@ import aioresponses.core
 import pytest
 import pytest_asyncio
 from aiohttp.client_proto import ResponseHandler
-from hypothesis import settings
+from hypothesis import Phase, settings
 from support.browser import chromium
 from support.service import KEY, FakeService
 
@@ -35,7 +35,10 @@ def _reader(loop: Any = None) -> aiohttp.StreamReader:
 
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
-settings.load_profile("patient")
+settings.register_profile(  # for tests/mutation: the same examples for every mutant, and no search for smaller ones
+    "mutation", deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 core: Any = aioresponses.core  # it has no types
 core.ClientResponse = Response
 core.stream_reader_factory = _reader

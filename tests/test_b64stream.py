@@ -19,6 +19,7 @@ from phota_async.errors import DecodeError
 
 PIXELS = bytes(range(256)) * 3
 TEXT = base64.b64encode(PIXELS).decode()
+ESCAPED_RESPONSE = "".join(f"\\u{ord(each):04x}" for each in "response").encode()
 BOM = b"\xef\xbb\xbf"
 
 
@@ -76,6 +77,14 @@ def size(request: pytest.FixtureRequest) -> int:
         (rb'{"im\u0061ges":["QUJD","REVG"]}', rb'{"im\u0061ges":[0 ,1 ]}'),
         (rb'{"r\u0065sult":{"\u0069mages":["QUJD","REVG"]}}', rb'{"r\u0065sult":{"\u0069mages":[0 ,1 ]}}'),
         (BOM + b'{"images":["QUJD","REVG"]}', b'{"images":[0 ,1 ]}'),
+        (rb'{"x":"\\","images":["QUJD","REVG"]}', rb'{"x":"\\","images":[0 ,1 ]}'),
+        (rb'{"x":"a\"","images":["QUJD","REVG"]}', rb'{"x":"a\"","images":[0 ,1 ]}'),
+        (rb'{"x":"\"","images":["QUJD","REVG"]}', rb'{"x":"\"","images":[0 ,1 ]}'),
+        (rb'{"x":"\\\"\\","images":["QUJD","REVG"]}', rb'{"x":"\\\"\\","images":[0 ,1 ]}'),
+        (
+            b'{"' + ESCAPED_RESPONSE + b'":{"images":["QUJD","REVG"]}}',
+            b'{"' + ESCAPED_RESPONSE + b'":{"images":[0 ,1 ]}}',
+        ),
     ],
 )
 def test_images_go_to_sinks_and_leave_their_index(document: bytes, skeleton: bytes, size: int) -> None:
@@ -102,6 +111,7 @@ def test_images_go_to_sinks_and_leave_their_index(document: bytes, skeleton: byt
         rb'{"x":"\"images\":[\"QUJD\"]","\\":"\\\"","y\\\\":["QUJD"]}',
         '{"é":"\\ud83d\\ude00","images\\u00e9":["QUJD"],"Images":["QUJD"]}'.encode(),
         b'{"' + rb"\u0069" * 9 + b'":["QUJD"]}',
+        b'{"' + ESCAPED_RESPONSE + b'x":{"images":["QUJD"]}}',
         b"12",
         b'"images"',
     ],
@@ -177,6 +187,7 @@ def test_other_buffers_are_taken_too() -> None:
         ('"QUJ-"', "b'-'", 4),
         ('"QUJD-"', "b'-'", 5),
         ('"QUJDQUJDQUJD\x7f"', r"b'\x7f'", 13),
+        ('"QUJDQUJDQUJDQU-D"', "b'-'", 15),
         ('"QU\xc3"', r"b'\xc3'", 3),
         ('"QUJD\nQUJD"', r"b'\n'", 5),
         (r'"QU\u00e9D"', r"b'\\'", 3),
@@ -253,6 +264,17 @@ def test_what_is_no_json_says_where(document: bytes, offset: int, reason: str, s
     assert error.offset == offset
 
 
+def test_each_image_has_the_next_index(size: int) -> None:
+    found, ropes = scan(answer('"QUJD"', '"QUJE"', '"QUJF"', '"QUJG"'), size)
+    assert found == b'{"images":[0 ,1 ,2 ,3 ]}'
+    assert [b"".join(rope.pieces) for rope in ropes] == [b"ABC", b"ABD", b"ABE", b"ABF"]
+
+
+def test_faults_of_the_skeleton_read_like_a_sentence() -> None:
+    assert failure(b'{"a":"\xff"}').reason == "expected UTF-8, got an invalid start byte"
+    assert failure(b'{"a":1,}').reason == "expected well-formed JSON, got 'trailing comma in object'"
+
+
 def test_every_truncation_is_refused() -> None:
     document = b'{"a":[1,"\\""],"result":{"images":["data:x;base64,QU\\u003dD","QQ=="]}}'.replace(
         b"\\u003d", b"\\u004a"
@@ -275,7 +297,7 @@ def test_limits(size: int) -> None:
     error = failure(document, size, max_skeleton=100)
     assert error.reason == "expected at most 100 bytes beside the images, got more"
     assert error.offset == 108  # the index and its blank take the place of 10 bytes
-    assert "at most 5 bytes in image 0" in failure(document, size, max_image=5).reason
+    assert failure(document, size, max_image=5).reason == "expected at most 5 bytes in image 0, got more"
 
 
 def test_after_an_error_the_scanner_is_broken() -> None:
@@ -317,6 +339,8 @@ def test_decode_image_says_what_is_wrong(text: str | bytes, got: str, offset: in
     with pytest.raises(DecodeError) as caught:
         decode_image(text, index=3)
     assert caught.value.args == (f"expected base64 text in image 3, got {got}", offset)
+    with pytest.raises(DecodeError, match="in image 0, got"):
+        decode_image(text)
 
 
 # What it costs.

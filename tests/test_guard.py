@@ -22,6 +22,7 @@ from phota_async.protocol import (
     webhook_secret_call,
 )
 from phota_async.requests import AnyRequest, EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
+from phota_async.retry import Kind
 from phota_async.validation import check_request
 
 OWN, OWN_TOO, FOREIGN = "prof_anna", "prof_anna2", "prof_berta"
@@ -202,6 +203,45 @@ def test_a_body_that_is_no_object_is_refused() -> None:
         check_call(Call(method="POST", path="/edit", kind="paid", route="POST /edit"), Anna())
 
 
+def sent(body: bytes, kind: Kind = "paid") -> Call:
+    return Call(method="POST", path="/edit", kind=kind, body=(body,), route="POST /edit")
+
+
+def test_a_creation_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(ScopeError, match="POST /edit: expected a body that a scope can read") as caught:
+        check_call(sent(b"{", "create"), Anna())
+    assert caught.value.hint == "ask Anna"
+
+
+SAID = [
+    (b'{"profile_ids":7}', "profile_ids: expected profiles of this end user, got int"),
+    (b'{"profile_ids":null}', "profile_ids: expected profiles of this end user, got NoneType"),
+    (f'{{"profile_ids":"{OWN}x"}}'.encode(), f"profile_ids: expected profiles of this end user, got '{OWN}x'"),
+    (
+        b'{"profile_ids":["' + b"x" * 99 + b'"]}',
+        f"profile_ids: expected profiles of this end user, got '{'x' * 79}…'",
+    ),
+    (b'{"prompt":"[[x]]"}', "prompt: expected [[profile_id]] with profiles of this end user only, got another"),
+    (b'{"prompt":"[ [x]]"}', "prompt: expected [[profile_id]] spelled just so, got something like it"),
+    (b'{"style":"x"}', "style: expected no text in a field that may name anybody, got some"),
+    (
+        b'{"' + b"y" * 99 + b'":"x"}',
+        f"{'y' * 39}…: expected no text in a field that may name anybody, got some",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "sentence"), SAID)
+def test_a_refusal_names_the_field_and_says_what_was_expected(body: bytes, sentence: str) -> None:
+    with pytest.raises(ScopeError) as caught:
+        check_call(sent(body), Anna())
+    assert str(caught.value).startswith(sentence)
+
+
+def test_one_id_may_stand_for_a_list() -> None:
+    check_call(sent(f'{{"profile_ids":"{OWN}"}}'.encode()), Anna())
+
+
 # Other calls
 
 
@@ -225,9 +265,9 @@ def test_listing_and_creating_are_for_the_own_tag() -> None:
     check_call(list_profiles_call("anna"), Anna())
     check_call(create_profile_call(links, tag="anna", training_tier="fast"), Anna())
     for tag in (None, "berta", "Anna", "anna "):
-        with pytest.raises(ScopeError, match="tag: expected the scope's own, got another or none"):
+        with pytest.raises(ScopeError, match=r"^tag: expected the scope's own, got another or none"):
             check_call(list_profiles_call(tag), Anna())
-        with pytest.raises(ScopeError, match="tag: expected the scope's own, got another or none"):
+        with pytest.raises(ScopeError, match=r"^tag: expected the scope's own, got another or none"):
             check_call(create_profile_call(links, tag=tag, training_tier="fast"), Anna())
 
 
@@ -255,5 +295,5 @@ def test_nobody_may_name_nobody() -> None:
         list_profiles_call("anna"),
         create_profile_call(["https://a.example"], tag=None, training_tier="fast"),
     ):
-        with pytest.raises(ScopeError, match=r"expected an end user's scope .*for_user\(tag\)"):
+        with pytest.raises(ScopeError, match=r"^expected an end user's scope .*for_user\(tag\)"):
             check_call(call, Nobody())

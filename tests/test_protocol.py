@@ -1,5 +1,6 @@
 """Requests become calls: method, path, what money is at stake, and a body with slots for photos."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -121,6 +122,12 @@ def test_any_text_is_carried_as_it_is(prompt: str, ids: list[str], photos: int, 
     assert {name: body[name] for name in extra} == extra
 
 
+@each
+def test_texts_that_stand_side_by_side_are_one_packet(request_: AnyRequest) -> None:
+    kinds = [type(part) for part in image_call(request_).body or ()]
+    assert all(kinds[place] is not kinds[place + 1] for place in range(len(kinds) - 1))
+
+
 # Jobs
 
 
@@ -143,6 +150,7 @@ def test_what_a_job_was_not_given_is_not_sent(request_: AnyRequest) -> None:
     body = body_of(image_call(request_, job=True, client_request_id="c1"))
     assert "callback_url" not in body
     assert body["async"] is True
+    assert "client_request_id" not in body_of(image_call(request_, job=True))
 
 
 @each
@@ -191,7 +199,7 @@ def test_a_synchronous_call_may_bear_an_id_as_a_further_field() -> None:
 
 def test_a_job_has_one_id_only() -> None:
     request = GenerateRequest(prompt="x", extra={"client_request_id": "c1"})
-    with pytest.raises(InputError, match="extra: expected no client_request_id in a job") as caught:
+    with pytest.raises(InputError, match=r"^extra: expected no client_request_id in a job") as caught:
         image_call(request, job=True, client_request_id="c2")
     assert "jobs.submit" in caught.value.hint
 
@@ -203,7 +211,7 @@ def test_without_validation_a_foreign_field_is_let_through() -> None:
 
 @pytest.mark.parametrize("extra", [["seed"], {7: 1}, 7])
 def test_extra_is_a_mapping_of_names(extra: Any) -> None:
-    with pytest.raises(InputError, match="extra: expected a mapping"):
+    with pytest.raises(InputError, match=r"^extra: expected a mapping .*, got (list|dict|7)"):
         image_call(GenerateRequest(prompt="x", extra=extra))
 
 
@@ -218,6 +226,7 @@ def test_what_json_cannot_carry_is_an_input_error_that_names_its_field(value: An
     with pytest.raises(InputError, match="newer: expected a value that JSON can carry") as caught:
         image_call(GenerateRequest(prompt="x", extra={"newer": value}))
     assert caught.value.__cause__ is None
+    assert str(caught.value).endswith(("got TypeError", "got UnicodeEncodeError", "got RecursionError"))
 
 
 def test_half_a_character_in_a_prompt_is_blamed_on_the_prompt() -> None:
@@ -245,29 +254,36 @@ def test_a_link_that_json_cannot_carry_names_its_field() -> None:
         create_profile_call(["https://x/\ud800.jpg"], tag=None, training_tier="standard")
 
 
-FREE = [
-    (list_profiles_call(None), "GET", "/profiles/ids", "GET /profiles/ids", {}),
-    (list_profiles_call("a b&c"), "GET", "/profiles/ids", "GET /profiles/ids", {"tag": "a b&c"}),
-    (profile_call("p/1", "status"), "GET", "/profiles/p%2F1/status", "GET /profiles/{profile_id}/status", {}),
+FREE: list[tuple[Callable[[], Call], str, str, str, dict[str, str]]] = [
+    (lambda: list_profiles_call(None), "GET", "/profiles/ids", "GET /profiles/ids", {}),
+    (lambda: list_profiles_call("a b&c"), "GET", "/profiles/ids", "GET /profiles/ids", {"tag": "a b&c"}),
+    (lambda: profile_call("p/1", "status"), "GET", "/profiles/p%2F1/status", "GET /profiles/{profile_id}/status", {}),
     (
-        profile_call("p1", "profile_picture"),
+        lambda: profile_call("p1", "profile_picture"),
         "GET",
         "/profiles/p1/profile_picture",
         "GET /profiles/{profile_id}/profile_picture",
         {},
     ),
-    (profile_call("p1", method="DELETE"), "DELETE", "/profiles/p1", "DELETE /profiles/{profile_id}", {}),
-    (job_call("j?1"), "GET", "/jobs/j%3F1", "GET /jobs/{job_id}", {}),
-    (webhook_secret_call(), "GET", "/webhook-secret", "GET /webhook-secret", {}),
+    (lambda: profile_call("p1"), "GET", "/profiles/p1", "GET /profiles/{profile_id}", {}),
+    (lambda: profile_call("p1", method="DELETE"), "DELETE", "/profiles/p1", "DELETE /profiles/{profile_id}", {}),
+    (lambda: job_call("j?1"), "GET", "/jobs/j%3F1", "GET /jobs/{job_id}", {}),
+    (webhook_secret_call, "GET", "/webhook-secret", "GET /webhook-secret", {}),
 ]
 
 
-@pytest.mark.parametrize(("call", "method", "path", "route", "query"), FREE)
-def test_free_calls(call: Call, method: str, path: str, route: str, query: dict[str, str]) -> None:
+@pytest.mark.parametrize(("make", "method", "path", "route", "query"), FREE)
+def test_free_calls(make: Callable[[], Call], method: str, path: str, route: str, query: dict[str, str]) -> None:
+    call = make()
     assert (call.method, call.path, call.route, call.query) == (method, path, route, query)
     assert (call.kind, call.body, call.client_request_id) == ("free", None, None)
     assert not call.may_redirect
     assert call.is_look is (path.endswith("/status") or path.startswith("/jobs/"))
+
+
+def test_a_poll_makes_its_call_once() -> None:
+    assert profile_call("polled", "status") is profile_call("polled", "status")
+    assert job_call("polled") is job_call("polled")
 
 
 def test_a_call_shows_neither_ids_nor_bodies() -> None:
@@ -311,6 +327,7 @@ def test_any_id_comes_back(value: str) -> None:
         (None, "expected a non-empty str, got None"),
         (7, "expected a non-empty str, got 7"),
         (b"p1", "expected a non-empty str, got bytes"),
+        (["p1"], "expected a non-empty str, got list"),
         (".", "expected an id, got '.'"),
         ("..", "expected an id, got '..'"),
         ("x" * 1025, "expected at most 1024 characters, got 1025"),
@@ -321,3 +338,10 @@ def test_what_is_no_id(value: Any, reason: str) -> None:
     with pytest.raises(InputError, match=r"^profile_id: ") as caught:
         profile_call(value, "status")
     assert reason in str(caught.value)
+    if not isinstance(value, str):
+        with pytest.raises(InputError, match=r"^job_id: expected a non-empty str"):
+            job_call(value)
+
+
+def test_the_longest_id() -> None:
+    assert quote_id("job_id", "x" * 1024) == "x" * 1024

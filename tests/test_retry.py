@@ -180,6 +180,7 @@ def test_the_guard_can_be_set() -> None:
     policy = RetryPolicy(resend_guard=10)
     assert decide(policy, 1, LOST[0], "job", age=9, rng=half) == 0.25
     assert decide(policy, 1, LOST[0], "job", age=9.9, rng=half) is None
+    assert decide(RetryPolicy(resend_guard=0.25), 1, LOST[0], "job", rng=half) == 0.25  # sent just now
 
 
 # Retry-After: RFC 9110, 10.2.3
@@ -206,6 +207,7 @@ def http_date(moment: float) -> str:
         ("Tuesday, 14-Nov-23 22:14:20 GMT", None, 60),  # the obsolete forms must be taken too
         ("Tue Nov 14 22:14:20 2023", None, 60),
         ("Tue, 14 Nov 2023 22:14:20 -0000", None, 60),
+        ("Tue, 14 Nov 2023 23:14:20 +0100", None, 60),
     ],
 )
 def test_retry_after(value: str, date: str | None, seconds: float) -> None:
@@ -233,6 +235,7 @@ def test_dates_without_a_zone_are_in_utc_wherever_we_are(value: str, monkeypatch
         "nan",
         "inf",
         "1e999",
+        "9" * 400,
         "1e3",
         "1_0",
         "+5",
@@ -282,7 +285,7 @@ def test_an_empty_budget_allows_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("moment", "age"),
-    [(1000.0, 0.0), (900.0, 100.0), (1059.0, 0.0), (1061.0, math.inf), (0.0, 1000.0), (1e12, math.inf)],
+    [(1000.0, 0.0), (900.0, 100.0), (1059.0, 0.0), (1060.0, 0.0), (1061.0, math.inf), (0.0, 1000.0), (1e12, math.inf)],
 )
 def test_a_moment_that_lies_ahead_may_be_any_time_ago(moment: float, age: float) -> None:
     assert age_of(moment, 1000.0) == age

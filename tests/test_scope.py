@@ -32,8 +32,10 @@ from phota_async import (
     creating,
 )
 from phota_async.pricing import Price, PriceTable
+from phota_async.protocol import Call
 from phota_async.sandbox import Sandbox
-from phota_async.scope import UserScope
+from phota_async.scope import Members, UserScope
+from phota_async.transport.exchange import Transport
 from phota_async.watch.listing import LEAST
 
 __all__ = ["connect", "listen"]
@@ -77,6 +79,13 @@ async def test_a_scope_knows_its_profiles(user: UserScope) -> None:
     assert repr(user) == "<UserScope 2 profiles>"  # a tag may be personal
 
 
+def test_before_anything_was_listed_nobody_belongs_to_a_scope() -> None:
+    members = Members("user-a")
+    assert (members.tag, members.ids) == ("user-a", ())
+    assert "anna" not in members
+    members.remove("anna")
+
+
 async def test_a_refresh_reads_the_ids_again(user: UserScope, sandbox: Sandbox) -> None:
     sandbox.add_profile("alma", tag="user-a")
     del sandbox.profiles["anna"]
@@ -102,8 +111,9 @@ async def test_a_scope_needs_a_tag(tag: Any, client: PhotaClient, sandbox: Sandb
 
 async def test_a_scope_of_a_scope_is_the_same_or_none(user: UserScope) -> None:
     assert await user.for_user("user-a") is user
-    with pytest.raises(ScopeError):
+    with pytest.raises(ScopeError, match=r"^tag: expected the scope's own, got another") as caught:
         await user.for_user("user-b")
+    assert caught.value.hint == "ask the client itself"
 
 
 async def test_an_address_as_a_tag_is_warned_of(client: PhotaClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -149,9 +159,22 @@ async def test_nothing_foreign_is_sent(use: Use, user: UserScope, sandbox: Sandb
     assert "berta" in sandbox.profiles
 
 
+@pytest.mark.parametrize("what", ["status", "wait", "picture", "delete"])
+async def test_a_refusal_says_what_is_wrong_and_what_to_do(what: str, user: UserScope) -> None:
+    with pytest.raises(ScopeError, match=r"^profile_id: expected profiles of this end user, got 'berta'") as caught:
+        await FOREIGN[what](user)
+    assert "user.refresh()" in caught.value.hint
+
+
+@pytest.mark.parametrize("what", ["list", "create"])
+async def test_another_tag_is_refused(what: str, user: UserScope) -> None:
+    with pytest.raises(ScopeError, match=r"^tag: expected the scope's own, got another$"):
+        await FOREIGN[what](user)
+
+
 async def test_a_watch_of_somebody_else_is_refused(user: UserScope, sandbox: Sandbox) -> None:
     for ids in ("berta", ["anna", "berta"], iter(["anna", "berta"])):
-        with pytest.raises(ScopeError):
+        with pytest.raises(ScopeError, match=r"^profile_ids: expected profiles of this end user, got 'berta'"):
             user.profiles.watch(ids)
     assert sandbox.requests == []
 
@@ -238,6 +261,21 @@ async def test_a_new_profile_belongs_to_the_scope_at_once(user: UserScope, sandb
     assert [*user.profile_ids] == ["anna", "anton", made]
 
 
+async def test_what_was_made_here_and_deleted_belongs_to_nobody(user: UserScope, sandbox: Sandbox) -> None:
+    """Before any list has shown it."""
+    made = await user.profiles.create([sandbox.upload(PHOTO) for _ in range(5)], training_tier="fast")
+    await user.profiles.delete(made)
+    assert [*user.profile_ids] == ["anna", "anton"]
+    with pytest.raises(ScopeError):
+        await user.profiles.status(made)
+
+
+async def test_photos_of_a_new_profile_are_checked_before_anything_is_sent(user: UserScope, sandbox: Sandbox) -> None:
+    with pytest.raises(InputError, match="image_urls"):
+        await user.profiles.create([])
+    assert sandbox.requests == []
+
+
 async def test_a_profile_found_after_a_lost_answer_belongs_to_the_scope(user: UserScope, sandbox: Sandbox) -> None:
     sandbox.fail("POST /profiles/add", reset="after")
     made = await user.profiles.create([sandbox.upload(PHOTO) for _ in range(10)])
@@ -256,6 +294,22 @@ async def test_a_lost_job_is_resumed_within_the_scope(user: UserScope, sandbox: 
     with pytest.raises(ScopeError):  # she is not this scope's any more
         await caught.value.resume()
     assert len(sandbox.charges) == 2
+
+
+async def test_a_scopes_calls_are_sent_as_the_clients_are(user: UserScope, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines, policies and whatever else goes with a call."""
+    given: list[dict[str, Any]] = []
+    real = Transport.send
+
+    def noted(transport: Transport, call: Call, receive: Any, **how: Any) -> Any:
+        given.append(how)
+        return real(transport, call, receive, **how)
+
+    monkeypatch.setattr(Transport, "send", noted)
+    for client in (user, user._root):
+        await client.generate("a sea", timeout=50.0)
+    assert given[0].keys() == given[1].keys() != set()
+    assert given[0]["deadline"] <= asyncio.get_running_loop().time() + 50.0
 
 
 # Batches
@@ -341,6 +395,10 @@ async def test_all_who_ask_for_one_tag_share_a_scope_and_its_looks(client: Phota
     assert {(await each).status for each in waits} == {"READY"}
 
 
+async def test_jobs_are_looked_at_once_for_the_client_and_its_scopes(client: PhotaClient, user: UserScope) -> None:
+    assert user.jobs._subject is client.jobs._subject
+
+
 async def test_a_scope_that_nobody_uses_is_forgotten(client: PhotaClient) -> None:
     for number in range(20):
         await (await client.for_user(f"user-{number}")).profiles.list()
@@ -419,15 +477,21 @@ CARELESS: dict[str, Callable[[str, str], bool]] = {
 async def test_a_service_that_lists_others_too_gets_no_scope(takes: Any, listen: Listen, connect: Connect) -> None:
     """Else one user's scope would hold others, and erasing would erase them."""
     peer = await listen(lister_of(takes))
-    with pytest.raises(ScopeError, match="lists profiles by tag"):
+    with pytest.raises(ScopeError, match=r"^expected a service that lists profiles by tag, got one that lists others"):
         await connect(peer).for_user("user-a")
     assert {request.method for request in peer.requests} == {"GET"}
 
 
 async def test_a_tag_without_a_beginning_is_not_taken_on_trust(listen: Listen, connect: Connect) -> None:
     peer = await listen(profiles("anna"))
-    with pytest.raises(ScopeError, match="a tag of 2 characters"):
+    with pytest.raises(ScopeError, match=r"^expected a service that tells tags, or a tag of 2 characters"):
         await connect(peer).for_user("a")
+    assert len(peer.requests) == 1
+
+
+async def test_two_characters_have_a_beginning(listen: Listen, connect: Connect) -> None:
+    user = await connect(await listen(lister_of(lambda _, asked: asked == "ab"))).for_user("ab")
+    assert user.profile_ids == tuple(TAGS)
 
 
 TAGS = {"anna": "user-a", "anton": "user-a", "berta": "user-ab", "bert": "my-user-a", "carl": "USER-A"}

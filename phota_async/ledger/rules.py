@@ -95,20 +95,11 @@ def _planned(wish: Wish, copy: int) -> Record:
 
 def _anew(record: Record) -> Record:
     """Begin the next generation; what the last one may have cost stays counted."""
-    return replace(
-        record,
-        state=State.PLANNED,
-        generation=record.generation + 1,
-        lost=record.committed,
-        reserved=None,
-        cost=None,
-        first_intent_at=None,
-        job_id=None,
-    )
+    return replace(record, generation=record.generation + 1, lost=record.committed, job_id=None)
 
 
 def _intend(record: Record, wish: Wish, *, is_new: bool) -> Begun:
-    """Write the intent."""
+    """Write the intent, which overwrites all that is said of an earlier one."""
     intent = replace(
         record,
         state=State.INTENT,

@@ -1,12 +1,18 @@
 """The lock: one owner, named to the next one, and gone with its process."""
 
+import errno
+import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from support.descriptors import descriptors
 
 from phota_async import LedgerError
 from phota_async.ledger import Ledger
@@ -131,3 +137,88 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
         OwnerLock(tmp_path / "ledger.sqlite").acquire()
 
     assert theirs.read_text() == "a letter"
+
+
+def test_the_owner_is_written_for_people(tmp_path: Path) -> None:
+    lock = OwnerLock(tmp_path / "a" / "b" / "ledger.sqlite")
+    lock.path.parent.mkdir(parents=True)
+    lock.path.write_text("what a longer one left behind " * 10)
+    before = time.time()
+    lock.acquire()
+    assert lock.path.name == "ledger.sqlite.lock"
+    text = lock.path.read_text()
+    owner = json.loads(text)
+    assert (owner["pid"], owner["host"]) == (os.getpid(), socket.gethostname())
+    assert before <= owner["since"] <= time.time()
+    assert text.endswith("}\n")
+    lock.release()
+
+
+def test_whoever_finds_it_held_is_told_what_to_do(tmp_path: Path) -> None:
+    first, second = (OwnerLock(tmp_path / "deep" / "ledger.sqlite") for _ in range(2))
+    first.acquire()
+    with pytest.raises(LedgerError, match=rf"^{first.path} is held by process {os.getpid()} on") as caught:
+        second.acquire()
+    assert caught.value.hint == (
+        "one process writes a ledger at a time: wait for it, or give this batch a ledger of its own"
+    )
+    assert repr(second) == f"<OwnerLock {first.path} free>"
+    assert repr(first) == f"<OwnerLock {first.path} held>"
+    first.release()
+    second.acquire()
+    second.release()
+
+
+def test_a_lock_whose_file_is_gone_holds_nothing(tmp_path: Path) -> None:
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    lock.acquire()
+    assert lock.is_there()
+    lock.path.unlink()
+    assert not lock.is_there()
+    lock.release()
+
+
+def test_where_names_are_not_counted_it_is_taken_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    real = os.fstat
+    monkeypatch.setattr(os, "fstat", lambda descriptor: SimpleNamespace(st_nlink=0, real=real(descriptor)))
+    lock.acquire()
+    assert lock.is_there()
+    monkeypatch.undo()
+    lock.release()
+
+
+@pytest.mark.parametrize("number", [errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN, errno.EDEADLK])
+def test_whatever_a_system_calls_a_lock_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(number, "taken")
+
+    monkeypatch.setattr("phota_async.ledger.lock._lock", refuse)
+    with pytest.raises(LedgerError, match="is held by another process"):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()
+
+
+def test_a_refusal_leaves_no_file_open(tmp_path: Path) -> None:
+    first = OwnerLock(tmp_path / "ledger.sqlite")
+    first.acquire()
+    before = descriptors()
+    with pytest.raises(LedgerError):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()
+    assert descriptors() == before
+    first.release()
+    assert descriptors() == before - 1
+
+
+def test_a_full_disk_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int, __: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        lock.acquire()
+    with pytest.raises(LedgerError, match="held by another process"):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()
+    lock.release()

@@ -1,13 +1,16 @@
 """The ledger's file: made, migrated, refused; and the journal that suits the disk."""
 
+import asyncio
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from phota_async import LedgerError
 from phota_async.ledger import Ledger, Record, State, Wish, rows, schema
-from phota_async.ledger.schema import STEPS, connect, file_system_of, migrate, set_journal
+from phota_async.ledger.schema import STEPS, connect, connect_to_read, file_system_of, migrate, set_journal
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -206,3 +209,140 @@ def test_the_file_system_of_a_path(path: str, kind: str) -> None:
 
 def test_a_local_directory_is_no_share(tmp_path: Path) -> None:
     assert not schema.is_network_share(tmp_path)
+
+
+# What the system tells of disks
+
+
+@pytest.mark.parametrize(("kind", "is_share"), [("nfs4", True), ("fuse.sshfs", True), ("ext4", False), ("nfs5", False)])
+def test_shares_are_told_by_the_kind_of_their_mount(monkeypatch: pytest.MonkeyPatch, kind: str, is_share: bool) -> None:
+    asked: list[str] = []
+
+    def mounts(path: Path, **how: str) -> str:
+        asked.append(str(path))
+        assert how == {"errors": "surrogateescape"}
+        return f"22 1 254:0 / / rw - {kind} /dev/vda rw\n"
+
+    monkeypatch.setattr(Path, "read_text", mounts)
+    assert schema.is_network_share(Path("ledger.sqlite")) is is_share
+    assert asked == ["/proc/self/mountinfo"]
+
+
+def test_where_mounts_are_not_told_a_disk_counts_as_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object, **__: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", unreadable)
+    assert not schema.is_network_share(Path("ledger.sqlite"))
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "22 1 254:0 / / rw - nfs4 server:/ rw\n")
+    assert not schema.is_network_share(Path("ledger.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("mounts", "kind"),
+    [
+        ("", ""),
+        ("22 1 254:0 / - ext4 /dev/vda rw", ""),
+        ("22 1 254:0 / / - ext4 /dev/vda rw", "ext4"),
+        ("22 1 254:0 / / rw - ", ""),
+        ("1 1 0:1 / / rw - ext4 a\n2 1 0:2 / /a\\011b\\012c\\134d rw - nfs b", "nfs"),
+    ],
+)
+def test_lines_of_mounts(mounts: str, kind: str) -> None:
+    assert file_system_of(Path("/a\tb\nc\\d/photo.jpg"), mounts) == kind
+
+
+@pytest.mark.parametrize("is_share", [True, False])
+def test_a_journal_is_synced_to_the_last(tmp_path: Path, is_share: bool) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        assert set_journal(connection, is_share=is_share) == ("delete" if is_share else "wal")
+        assert connection.execute("PRAGMA synchronous").fetchone() == (3 if is_share else 2,)
+        assert connection.execute("PRAGMA fullfsync").fetchone() == (1,)
+
+
+# What is said of files that are no ledger
+
+
+def test_what_to_do_about_a_newer_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    connect(path, [OLD, NEW]).close()
+    for look in (connect, connect_to_read):
+        with pytest.raises(LedgerError, match=r"^\S+ledger.sqlite: expected a ledger of version 1 or older") as caught:
+            look(path, [OLD])
+        assert caught.value.hint == "a newer phota_async wrote it: use that one"
+
+
+def test_what_to_do_about_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(CONTENTS[0])
+    with pytest.raises(LedgerError, match=r"^\S+ledger.sqlite is no ledger, or damaged: file is not") as caught:
+        connect(path)
+    assert caught.value.hint == "move it away together with its -wal file; ids do not depend on it"
+    with pytest.raises(LedgerError, match=r"^\S+ledger.sqlite cannot be read: file is not a database"):
+        connect_to_read(path)
+
+
+def test_another_programs_database_is_not_looked_into(tmp_path: Path) -> None:
+    for number, pragma in enumerate(("application_id = 7", "application_id = 0")):
+        path = tmp_path / f"{number}.sqlite"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA {pragma}")
+            if number:
+                connection.execute("CREATE TABLE note (text)")
+        for look in (connect, connect_to_read):
+            with pytest.raises(LedgerError, match=r": expected a ledger, got a database of another program"):
+                look(path)
+
+
+# Looking without a trace
+
+
+def test_where_nothing_is_there_is_nothing_to_read(tmp_path: Path) -> None:
+    assert connect_to_read(tmp_path / "none.sqlite") is None
+    (tmp_path / "empty.sqlite").touch()
+    assert connect_to_read(tmp_path / "empty.sqlite") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.sqlite"]
+
+
+def test_a_directory_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r" cannot be opened: Is a directory"):
+        connect_to_read(tmp_path)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_reader_writes_nothing(tmp_path: Path, is_open: bool) -> None:
+    path = tmp_path / "a ledger?.sqlite"
+    writer = connect(path)
+    writer.execute("UPDATE counter SET value = 7")
+    if not is_open:
+        writer.close()
+    before = {each.name for each in tmp_path.iterdir()}
+    reader = connect_to_read(path)
+    assert reader is not None
+    assert reader.execute("SELECT value FROM counter").fetchone() == (7,)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.execute("UPDATE counter SET value = 8")
+    assert {each.name for each in tmp_path.iterdir()} == before
+    reader.close()
+    writer.close()
+
+
+def test_a_reader_sees_what_is_written_meanwhile(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "ledger.sqlite")) as writer:
+        reader = connect_to_read(tmp_path / "ledger.sqlite")
+        assert reader is not None
+        writer.execute("UPDATE counter SET value = 7")
+        assert reader.execute("SELECT value FROM counter").fetchone() == (7,)
+        reader.close()
+
+
+@pytest.mark.parametrize("look", [connect, connect_to_read])
+async def test_a_connection_goes_from_thread_to_thread(
+    tmp_path: Path, look: Callable[[Path], sqlite3.Connection | None]
+) -> None:
+    connect(tmp_path / "ledger.sqlite").close()
+    connection = await asyncio.to_thread(look, tmp_path / "ledger.sqlite")
+    assert connection is not None
+    assert connection.execute("SELECT value FROM counter").fetchone() == (0,)
+    connection.close()

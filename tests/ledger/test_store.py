@@ -14,6 +14,7 @@ from support.steps import WAYS, SteppingLoop, Way, end_threads, every_step
 
 from phota_async import LedgerError
 from phota_async.ledger import Done, Ledger, Record, State, Submitted, schema
+from phota_async.ledger.digests import Key
 from phota_async.ledger.lock import OwnerLock
 from phota_async.ledger.writer import Writer
 
@@ -268,8 +269,10 @@ async def test_what_is_under_way_takes_little_memory(tmp_path: Path, monkeypatch
     monkeypatch.setattr("phota_async.ledger.store.MOST_LIVE", 5)
     async with Ledger(tmp_path / "ledger.sqlite") as ledger:
         run = await enter(ledger)
-        records = [(await begin(ledger, run, f"p{number}")).record for number in range(17)]
-        assert len(ledger._live) <= 5
+        records: list[Record] = []
+        for number in range(17):
+            records.append((await begin(ledger, run, f"p{number}")).record)
+            assert len(ledger._live) <= 5
         for record in records:
             await ledger.change(record, Submitted(f"job-{record.purchase}"))
             done = await ledger.change(record, Done((FILE,), 1, {}))
@@ -295,3 +298,38 @@ async def test_a_ledger_that_was_removed_takes_nothing_more(tmp_path: Path, what
         for call in (begin(ledger, run, "p2"), ledger.change(record, Submitted("job-1"))):
             with pytest.raises(LedgerError, match="cannot be written: it was removed"):
                 await call
+
+
+async def test_all_records_come_page_by_page(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phota_async.ledger.store.PAGE", 3)
+    run = await enter(store)
+    made: list[tuple[str, int]] = []
+    for number in range(10):
+        record = (await begin(store, run, f"{number // 4}")).record
+        made.append((record.purchase, record.copy))
+        assert [(each.purchase, each.copy) async for each in store.records()] == made
+
+
+async def test_a_batch_that_never_ran_cost_nothing(store: Ledger) -> None:
+    assert await store.committed("never") == 0
+
+
+async def test_it_tells_whether_it_is_open(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    assert repr(ledger) == f"<Ledger {tmp_path / 'ledger.sqlite'} closed>"
+    async with ledger:
+        assert repr(ledger) == f"<Ledger {tmp_path / 'ledger.sqlite'} open>"
+
+
+async def test_what_is_under_way_is_not_read_again(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = await begin(store, await enter(store))
+    monkeypatch.delattr("phota_async.ledger.rows.get")
+    assert (await store.change(begun.record, Submitted("job-1"))).state is State.SUBMITTED
+
+
+async def test_a_digest_is_written_with_the_next_record(store: Ledger) -> None:
+    key = Key("1:2", "3:4:5")
+    store.digests.keep(key, "ab" * 32)
+    assert await store.digests.find([key]) == [None]
+    await begin(store, await enter(store))
+    assert await store.digests.find([key]) == ["ab" * 32]
