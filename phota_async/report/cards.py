@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from ..hidden import rich_repr
 from .causes import UNSEEN, Cause, likely_causes
 from .rows import PromptPart, SheetPhoto, SheetRow, clipped, prompt_parts, without_links
 from .shrinking import Thumbnail
@@ -31,6 +32,11 @@ class CardPicture(msgspec.Struct, frozen=True, kw_only=True):
     """Where the full picture lies, seen from the page."""
     without: tuple[str, ...] = ()
     """Profiles that were asked for and are not in it, where that is known of this one picture."""
+
+    def __repr__(self) -> str:
+        return f"<CardPicture {self.name}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Miss(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +65,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     price: str
     cents: float
     """What to sort by: US cents."""
+
+    def __repr__(self) -> str:
+        return f"<Card {self.number} {self.tone}>"
+
+    __rich_repr__ = rich_repr
 
 
 def cards_of(rows: Sequence[SheetRow], thumbnails: Thumbnails, folder: Path) -> list[Card]:
