@@ -17,6 +17,7 @@ from phota_async.collecting.folders import Passed
 from phota_async.collecting.lists import check_photos
 from phota_async.collecting.rows import column_of
 from phota_async.errors import InputError
+from phota_async.hidden import rich_repr
 from phota_async.media.formats import HEAD, sniff
 from phota_async.media.sources import is_link
 from phota_async.pricing import PUBLISHED, Price, PriceTable, estimate
@@ -43,6 +44,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Order of {self.items!r}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def passed(self) -> Passed:

@@ -11,6 +11,7 @@ import msgspec
 
 from phota_async.collecting import RequestPlan
 from phota_async.errors import InputError
+from phota_async.hidden import rich_repr
 from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.media.sources import is_link
 from phota_async.pricing import PUBLISHED
@@ -67,6 +68,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<RunOptions {self.operation}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def request_plan(self) -> RequestPlan:

@@ -10,6 +10,7 @@ import msgspec
 from ..batch.items import BatchItem
 from ..batch.templates import Names, literal
 from ..errors import InputError, PhotaError
+from ..hidden import rich_repr
 from ..media.formats import HEAD, KNOWN_SUFFIXES, sniff
 from ..media.reading import open_file
 from ..media.sources import is_link
@@ -168,6 +169,11 @@ class _RowItem(msgspec.Struct, frozen=True):
     request: AnyRequest
     out: str
     fields: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"<_RowItem {self.key}>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def suffix(self) -> str:

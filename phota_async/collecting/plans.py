@@ -6,6 +6,7 @@ from typing import Any, Self
 import msgspec
 
 from ..errors import InputError
+from ..hidden import rich_repr
 from ..requests import (
     AnyRequest,
     EditRequest,
@@ -55,6 +56,8 @@ class RequestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<RequestPlan {self.operation} x{self.variations}>"
+
+    __rich_repr__ = rich_repr
 
     def _check_photos(self, photos: Sequence[Any]) -> None:
         needed = {"generate": 0, "edit": max(1, len(photos))}.get(self.operation, 1)

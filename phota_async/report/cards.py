@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from ..hidden import rich_repr
 from .causes import UNSEEN, Cause, likely_causes
 from .rows import PromptPart, SheetPhoto, SheetRow, clipped, prompt_parts, without_links
 from .shrinking import Thumbnail
@@ -34,6 +35,11 @@ class CardPicture(msgspec.Struct, frozen=True, kw_only=True):
     """Profiles that were asked for and are not in it, where that is known of this one picture."""
     is_picked: bool = False
     """Whether a review picked it."""
+
+    def __repr__(self) -> str:
+        return f"<CardPicture {self.name}>"
+
+    __rich_repr__ = rich_repr
 
 
 class Miss(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +68,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     price: str
     cents: float
     """What to sort by: US cents."""
+
+    def __repr__(self) -> str:
+        return f"<Card {self.number} {self.tone}>"
+
+    __rich_repr__ = rich_repr
 
 
 def cards_of(rows: Sequence[SheetRow], thumbnails: Thumbnails, folder: Path) -> list[Card]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ..hidden import rich_repr
 from ..runs import ErrorRecord, ItemRecord
 
 PICK_SCHEMA = "phota.pick/1"
@@ -40,6 +41,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"<Event {self.kind} {self.item}>"
+
+    __rich_repr__ = rich_repr
 
 
 encode = msgspec.json.Encoder().encode

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from .. import threads
+from ..hidden import rich_repr
 from ..photos import exif as tiff
 from ..photos.embedded import BrokenImageError
 from ..photos.loading import Photo
@@ -39,6 +40,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Preview {self.media_type}, {len(self.data)} bytes>"
+
+    __rich_repr__ = rich_repr
 
 
 class Previews:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from ..hidden import rich_repr
 from ..photos.measuring import Measures
 from ..validation import one_of
 from .limits import LIMITS, TrainingLimits
@@ -50,6 +51,8 @@ class PhotoCheck(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<PhotoCheck {len(self.photos)} photos, {len(self.errors)} errors, {len(self.doubtful)} doubtful>"
+
+    __rich_repr__ = rich_repr
 
     @property
     def errors(self) -> tuple[Finding, ...]:

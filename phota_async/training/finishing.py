@@ -10,6 +10,7 @@ import msgspec
 from .. import threads
 from ..client import PhotaClient
 from ..errors import ConfigError, DeadlineError, NotFoundError, PhotaError, TrainingError
+from ..hidden import rich_repr
 from .cleaning import clean
 from .following import Waiting, follow
 from .journal import UploadJournal, UploadRecord, journals_in
@@ -38,6 +39,11 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     """Uploads that could not be deleted, and why."""
     error: PhotaError | None = None
     """Why it could not be finished yet; it can be tried again."""
+
+    def __repr__(self) -> str:
+        return f"<Finished {self.profile_id} {self.status}>"
+
+    __rich_repr__ = rich_repr
 
 
 class _End(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ import msgspec
 
 from .. import threads
 from ..errors import ConfigError, LedgerError
+from ..hidden import rich_repr
 from ..ledger.lock import OwnerLock
 from .via import Via
 
@@ -48,6 +49,11 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Profiles that bore the tag already."""
     profile_id: str = ""
     """``""`` while it is not known."""
+
+    def __repr__(self) -> str:
+        return f"<UploadRecord {len(self.names)} uploads>"
+
+    __rich_repr__ = rich_repr
 
 
 _decode = msgspec.json.Decoder(UploadRecord).decode

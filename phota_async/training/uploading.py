@@ -10,6 +10,7 @@ import msgspec
 
 from .. import threads
 from ..errors import PhotaError, UploadError
+from ..hidden import rich_repr
 from ..photos.workers import PhotoWorkers
 from ..validation import is_http_url
 from .side_by_side import side_by_side
@@ -56,6 +57,8 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<Upload {self.name}>"  # whoever has the link has the photo
+
+    __rich_repr__ = rich_repr
 
 
 async def upload_photos(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..errors import ConfigError
+from ..hidden import rich_repr
 
 if TYPE_CHECKING:
     from .uploading import Uploader
@@ -28,6 +29,8 @@ class Via(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         kind = self.address.partition(":")[0] or ("public" if self.public_base_url else "nothing")
         return f"<Via {kind}>"
+
+    __rich_repr__ = rich_repr
 
 
 def open_uploader(via: Via) -> "Uploader":

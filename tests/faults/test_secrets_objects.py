@@ -140,6 +140,7 @@ TELLING = {
 HARMLESS = {
     *("Bought", "BatchItem", "Subject", "Prepared", "Cast", "OperationFinished", "PriceTable", "Price", "Options"),
     *("Deprecated", "Charge", "Photo", "Fault", "_Plan", "Shape"),
+    *("TrainingLimits", "PhotoFolder", "TrainingProgress"),
 }
 """Whose fields of these names are numbers, scripts, or values that hide themselves."""
 
