@@ -24,8 +24,8 @@ class Survivor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The lines that it changed, without what indents them."""
     after: str
     kind: str = ""
-    """``equivalent``: nothing differs; ``wording``: only a message does; ``harmless``: only cost or a type hint's
-    promise does; ``elsewhere``: slower tests notice it, which the reason names."""
+    """``equivalent``: nothing differs; ``wording``: only a message does; ``harmless``: only a cost does, or a place
+    that nobody can reach; ``elsewhere``: slower tests notice it, which the reason names."""
     reason: str = ""
 
     @property

@@ -55,9 +55,11 @@ def run(group: Group) -> None:
     """Test every mutant, or those of the sample, that has no verdict yet."""
     _copy(group)
     if group.share == 1.0:
-        return _mutmut(group)
+        _mutmut(group)
+        return
     _mutmut(group, "none", check=False)  # a name that no mutant bears: they are made, and none is tested
-    return _mutmut(group, *_sample(group))
+    if names := _sample(group):  # without names all would be tested
+        _mutmut(group, *names)
 
 
 def generated(group: Group, module: str, suffix: str = "") -> Path:
@@ -107,6 +109,9 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def load(names: Sequence[str]) -> list[Group]:
-    """Return the groups that are asked for; all of them for no names."""
+    """Return the groups that are asked for, in the order of the file; all of them for no names."""
     targets = msgspec.toml.decode((Path(__file__).parent / "targets.toml").read_bytes(), type=dict[str, list[Group]])
-    return [each for each in targets["group"] if not names or each.name in names]
+    groups = [each for each in targets["group"] if not names or each.name in names]
+    if unknown := set(names) - {each.name for each in groups}:
+        sys.exit(f"expected groups of targets.toml, got {', '.join(sorted(unknown))}")
+    return groups
