@@ -72,9 +72,10 @@ Use = Callable[[UserScope], Awaitable[Any]]
 # What it knows
 
 
-async def test_a_scope_knows_its_profiles(user: UserScope) -> None:
+async def test_a_scope_knows_its_profiles(user: UserScope, caplog: pytest.LogCaptureFixture) -> None:
     assert user.profile_ids == ("anna", "anton")
     assert user.ready_ids == ("anna",)
+    assert "left out" not in caplog.text
     assert user.tag == "user-a"
     assert repr(user) == "<UserScope 2 profiles>"  # a tag may be personal
 

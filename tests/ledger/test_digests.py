@@ -258,8 +258,15 @@ MOUNTS = "22 1 254:0 / / rw - {kind} /dev/vda rw\n"
     ("kind", "honest"), [("ext4", True), ("btrfs", True), ("vfat", False), ("nfs4", False), ("tmpfs", False)]
 )
 def test_only_disks_of_linux_are_trusted(monkeypatch: pytest.MonkeyPatch, kind: str, *, honest: bool) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: MOUNTS.format(kind=kind))
+    asked: list[tuple[str, dict[str, str]]] = []
+
+    def mounts(path: Path, **how: str) -> str:
+        asked.append((str(path), how))
+        return MOUNTS.format(kind=kind)
+
+    monkeypatch.setattr(Path, "read_text", mounts)
     assert digests.has_honest_times(Path("/photos/1.jpg")) is honest
+    assert asked == [("/proc/self/mountinfo", {"errors": "surrogateescape"})]
 
 
 def test_other_systems_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,6 +245,7 @@ def test_where_mounts_are_not_told_a_disk_counts_as_local(monkeypatch: pytest.Mo
         ("", ""),
         ("22 1 254:0 / - ext4 /dev/vda rw", ""),
         ("22 1 254:0 / / - ext4 /dev/vda rw", "ext4"),
+        ("22 1 254:0 / / rw - fuse.sshfs me - you rw", "fuse.sshfs"),
         ("22 1 254:0 / / rw - ", ""),
         ("1 1 0:1 / / rw - ext4 a\n2 1 0:2 / /a\\011b\\012c\\134d rw - nfs b", "nfs"),
     ],

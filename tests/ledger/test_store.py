@@ -239,13 +239,80 @@ async def test_what_one_turn_of_the_loop_brings_is_written_at_once(
 
 
 async def test_closing_writes_what_was_just_handed_in(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger, faults = Ledger(tmp_path / "ledger.sqlite"), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
     async with ledger:
         run = await enter(ledger)
         tasks = [asyncio.create_task(begin(ledger, run, f"p{number}")) for number in range(3)]
         await asyncio.sleep(0)  # they run until they wait; their turn of the loop is not over yet
         ledger.close()
     assert [begun.action for begun in await asyncio.gather(*tasks)] == ["buy"] * 3
+    assert faults == []
+
+
+class Held:
+    """A writer whose commits wait until they are let go, and are noted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on, self.began = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+        real = Writer._commit
+
+        def commit(writer: Writer, group: list[Any]) -> None:
+            self.began.set()
+            self.go_on.wait(5)
+            self.sizes.append(len(group))
+            real(writer, group)
+
+        monkeypatch.setattr(Writer, "_commit", commit)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1000, [1, 3]), (2, [1, 2, 1]), (1, [1, 1, 1, 1])])
+async def test_what_comes_while_a_commit_lasts_goes_into_the_next_ones(
+    store: Ledger, monkeypatch: pytest.MonkeyPatch, limit: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr("phota_async.ledger.writer.MAX_GROUP", limit)
+    held, run = Held(monkeypatch), 1
+    tasks = [asyncio.create_task(begin(store, run, "p0"))]
+    await asyncio.to_thread(held.began.wait)
+    for number in (1, 2, 3):
+        tasks.append(asyncio.create_task(begin(store, run, f"p{number}")))
+        for _ in range(3):  # turns of the loop: each brings a group of its own
+            await asyncio.sleep(0)
+    held.go_on.set()
+    assert [begun.action for begun in await asyncio.gather(*tasks)] == ["buy"] * 4
+    assert held.sizes == sizes
+
+
+async def test_a_loop_that_is_gone_keeps_nobody_waiting(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(store.enter("there"))
+    for _ in range(3):
+        await asyncio.to_thread(loop.run_until_complete, asyncio.sleep(0))
+    await asyncio.to_thread(held.began.wait)
+    task.cancel()
+    await asyncio.to_thread(loop.run_until_complete, asyncio.wait([task]))
+    loop.close()
+    held.go_on.set()
+    assert await store.enter("here") == 2
+
+
+async def test_who_has_nothing_to_write_sleeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    takes, real = list[None](), Writer._take
+
+    def noted(writer: Writer) -> tuple[list[Any], bool]:
+        takes.append(None)
+        return real(writer)
+
+    monkeypatch.setattr(Writer, "_take", noted)
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for _ in range(3):
+            await ledger.enter("")
+            await ledger.leave("")
+        [thread] = [each for each in threading.enumerate() if each.name == "phota-ledger"]
+        assert thread.daemon  # a program ends though nobody closed its ledger
+    assert len(takes) <= 5
 
 
 async def test_a_stale_record_changes_what_is_stored_and_nothing_else(tmp_path: Path) -> None:
