@@ -98,6 +98,7 @@ def test_images_go_to_sinks_and_leave_their_index(document: bytes, skeleton: byt
     "document",
     [
         b'{"meta":{"images":["QUJD"]}}',
+        b'{"meta":{"a":{},"images":["QUJD"]}}',
         b'{"images":{"images":["QUJD"]}}',
         b'{"result":{"result":{"images":["QUJD"]}}}',
         b'{"result":[{"images":["QUJD"]}]}',

@@ -177,6 +177,8 @@ async def test_a_watch_of_somebody_else_is_refused(user: UserScope, sandbox: San
     for ids in ("berta", ["anna", "berta"], iter(["anna", "berta"])):
         with pytest.raises(ScopeError, match=r"^profile_ids: expected profiles of this end user, got 'berta'"):
             user.profiles.watch(ids)
+    with pytest.raises(InputError, match="interval"):
+        user.profiles.watch("anna", interval=0)
     assert sandbox.requests == []
 
 

@@ -396,3 +396,11 @@ async def test_a_digest_is_written_with_the_next_record(store: Ledger) -> None:
     assert await store.digests.find([key]) == [None]
     await begin(store, await enter(store))
     assert await store.digests.find([key]) == ["ab" * 32]
+
+
+async def test_its_clock_is_the_one_it_was_given(tmp_path: Path) -> None:
+    def clock() -> float:
+        return 7.0
+
+    async with Ledger(tmp_path / "ledger.sqlite", clock=clock) as ledger:
+        assert ledger.clock is ledger.digests._clock is clock
