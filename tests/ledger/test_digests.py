@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -302,3 +303,15 @@ async def test_its_state_can_be_read(library: Library) -> None:
     async with Ledger(library.ledger_path) as ledger:
         assert repr(ledger.digests) == "<Digests 0 to be written>"
         assert isinstance(ledger.digests, Digests)
+
+
+def details(device: int) -> Any:
+    return SimpleNamespace(st_mtime_ns=0, st_ctime_ns=0, st_dev=device, st_ino=2, st_size=3)
+
+
+def test_each_disk_is_trusted_or_not_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "has_honest_times", lambda path: path.name == "honest")
+    known: Any = digests.KnownDigests(Any, lambda: SETTLED)  # type: ignore[arg-type]  # nothing is looked up
+    assert known.key_of("/honest", details(1)) == ("1:2", "3:0:0")
+    assert known.key_of("/doubtful", details(7)) is None
+    assert known.key_of("/honest", details(1)) is not None

@@ -226,3 +226,18 @@ def test_a_full_disk_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(LedgerError, match="held by another process"):
         OwnerLock(tmp_path / "ledger.sqlite").acquire()
     lock.release()
+
+
+def test_an_owner_that_cannot_be_read_at_all_is_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = OwnerLock(tmp_path / "ledger.sqlite")
+    first.acquire()
+
+    def broken(_: int, __: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "read", broken)
+    with pytest.raises(LedgerError, match="held by another process"):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()
+    first.release()

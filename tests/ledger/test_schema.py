@@ -292,7 +292,7 @@ def test_another_programs_database_is_not_looked_into(tmp_path: Path) -> None:
             if number:
                 connection.execute("CREATE TABLE note (text)")
         for look in (connect, connect_to_read):
-            with pytest.raises(LedgerError, match=r": expected a ledger, got a database of another program"):
+            with pytest.raises(LedgerError, match=r"^\S+\.sqlite: expected a ledger, got a database of another"):
                 look(path)
 
 
@@ -309,6 +309,19 @@ def test_where_nothing_is_there_is_nothing_to_read(tmp_path: Path) -> None:
 def test_a_directory_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r" cannot be opened: Is a directory"):
         connect_to_read(tmp_path)
+
+
+@pytest.mark.parametrize("look", [connect, connect_to_read])
+def test_what_sqlite_cannot_open_is_a_ledger_error(
+    tmp_path: Path, look: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    (tmp_path / "ledger.sqlite").touch()
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(LedgerError, match=r"^\S+ledger\.sqlite cannot be opened: unable to open database file$"):
+        look(tmp_path / "ledger.sqlite")
 
 
 @pytest.mark.parametrize("is_open", [True, False])

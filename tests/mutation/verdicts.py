@@ -11,7 +11,7 @@ import msgspec
 from workspace import Group, generated
 
 LISTED = Path(__file__).parent / "survivors.toml"
-KILLED, SURVIVED = (1, 3), (0,)
+KILLED, SURVIVED = (1, 3), (0, 33)  # 33: no test runs the function
 TIMEOUTS = (-24, 24, 36, 152, 255)
 
 

@@ -23,7 +23,7 @@ only_mutate = {modules}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 also_copy = ["examples", "benchmarks", "README.md", "LICENSE"]
-timeout_multiplier = 10.0
+timeout_multiplier = {patience}
 timeout_constant = 3.0
 process_isolation = "forkserver"  # each mutant meets tests that have not run yet
 use_git_change_detection = false
@@ -39,6 +39,8 @@ class Group(msgspec.Struct, frozen=True):
     tests: tuple[str, ...]
     share: float = 1.0
     """How many of its mutants are tried: a sample by a fixed seed, where all would take too long."""
+    patience: float = 10.0
+    """How many times as long as usual its tests may take: what takes longer hangs, and that is noticed too."""
 
     @property
     def home(self) -> Path:
@@ -94,7 +96,7 @@ def _copy(group: Group) -> None:
                 _copy_file(path, target / path.relative_to(source) if source.is_dir() else target)
     with (group.home / "pyproject.toml").open("a") as settings:
         tests = [f"tests/{each}" for each in group.tests]
-        settings.write(SETTINGS.format(modules=_listed(group.sources), tests=_listed(tests)))
+        settings.write(SETTINGS.format(modules=_listed(group.sources), tests=_listed(tests), patience=group.patience))
 
 
 def _copy_file(source: Path, target: Path) -> None:
