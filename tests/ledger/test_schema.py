@@ -175,6 +175,13 @@ def test_on_a_share_the_journal_is_rolled_back(tmp_path: Path, monkeypatch: pyte
     connection.close()
 
 
+def test_a_ledger_that_was_moved_to_a_share_keeps_no_log(tmp_path: Path) -> None:
+    connect(tmp_path / "ledger.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        assert set_journal(connection, is_share=True) == "delete"
+        assert connection.execute("PRAGMA synchronous").fetchone() == (3,)
+
+
 def test_where_a_log_is_not_granted_it_is_known() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     assert set_journal(connection, is_share=False) == "memory"
