@@ -1,6 +1,7 @@
 """The SQLite ledger: the suite of all stores, and what is its own."""
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
@@ -138,6 +139,29 @@ async def test_given_up_it_is_not_opened_again(tmp_path: Path, monkeypatch: pyte
     end_threads()
     async with Ledger(tmp_path / "ledger.sqlite") as other:
         assert await other.enter("") == 1
+
+
+async def test_given_up_it_does_not_complain_of_what_nobody_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on, faults = threading.Event(), threading.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+
+    def slow(path: Path) -> sqlite3.Connection:
+        opening.set()
+        go_on.wait(5)
+        raise LedgerError(f"{path} is damaged")
+
+    monkeypatch.setattr("phota_async.ledger.store.connect", slow)
+    task = asyncio.create_task(Ledger(tmp_path / "ledger.sqlite").__aenter__())
+    await asyncio.to_thread(opening.wait)
+    task.cancel()
+    await asyncio.wait([task], timeout=0.01)
+    go_on.set()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    gc.collect()
+    assert faults == []
 
 
 async def test_closing_holds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
