@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from support.steps import WAYS, SteppingLoop, Way, end_threads, every_step
 
@@ -139,6 +140,33 @@ async def test_given_up_it_is_not_opened_again(tmp_path: Path, monkeypatch: pyte
     end_threads()
     async with Ledger(tmp_path / "ledger.sqlite") as other:
         assert await other.enter("") == 1
+
+
+async def test_a_scope_that_ends_finds_the_lock_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scope of anyio's cancels again and again; the thread is waited for all the same."""
+    opening, go_on, scope = threading.Event(), threading.Event(), anyio.CancelScope()
+
+    def slow(path: Path) -> sqlite3.Connection:
+        opening.set()
+        go_on.wait(5)
+        return schema.connect(path)
+
+    async def enter_within() -> None:
+        with scope:
+            await Ledger(tmp_path / "ledger.sqlite").__aenter__()
+
+    monkeypatch.setattr("phota_async.ledger.store.connect", slow)
+    task = asyncio.create_task(enter_within())
+    await asyncio.to_thread(opening.wait)
+    scope.cancel()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    await task
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    lock.acquire()
+    lock.release()
 
 
 async def test_given_up_it_does_not_complain_of_what_nobody_waits_for(
