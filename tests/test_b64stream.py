@@ -52,7 +52,7 @@ def answer(*entries: str) -> bytes:
     return ('{"images":[' + ",".join(entries) + "]}").encode()
 
 
-@pytest.fixture(params=[1, 2, 3, 5, 64, 10**6])
+@pytest.fixture(params=[1, 2, 3, 5, 7, 64, 10**6])
 def size(request: pytest.FixtureRequest) -> int:
     value: int = request.param
     return value
@@ -98,6 +98,7 @@ def test_images_go_to_sinks_and_leave_their_index(document: bytes, skeleton: byt
     "document",
     [
         b'{"meta":{"images":["QUJD"]}}',
+        b'{"meta":{"a":{},"images":["QUJD"]}}',
         b'{"images":{"images":["QUJD"]}}',
         b'{"result":{"result":{"images":["QUJD"]}}}',
         b'{"result":[{"images":["QUJD"]}]}',
@@ -202,6 +203,7 @@ def test_other_buffers_are_taken_too() -> None:
         ('"Q U==="', "b'='", 6),
         ('"QQ=A"', "b'A'", 4),
         ('"QQ==QUJD"', "b'Q'", 5),
+        ('"QUJDQQ==QUJD"', "b'Q'", 9),
         (r'"QQ==\n=QJD"', "b'='", 7),
         ('"QUJD="', "b'='", 5),
         ('"QUJ"', "its end after b'QUJ'", 4),
@@ -271,6 +273,7 @@ def test_each_image_has_the_next_index(size: int) -> None:
 
 
 def test_faults_of_the_skeleton_read_like_a_sentence() -> None:
+    assert failure(b'{"images":["QU').reason == "expected the rest of image 0, got the end of the answer"
     assert failure(b'{"a":"\xff"}').reason == "expected UTF-8, got an invalid start byte"
     assert failure(b'{"a":1,}').reason == "expected well-formed JSON, got 'trailing comma in object'"
 
@@ -297,7 +300,11 @@ def test_limits(size: int) -> None:
     error = failure(document, size, max_skeleton=100)
     assert error.reason == "expected at most 100 bytes beside the images, got more"
     assert error.offset == 108  # the index and its blank take the place of 10 bytes
-    assert failure(document, size, max_image=5).reason == "expected at most 5 bytes in image 0, got more"
+    for text in ("QUJDREVG", r"QUJDREV\u0047"):
+        error = failure(document.replace(b"QUJDREVG", text.encode()), size, max_image=5)
+        assert error.reason == "expected at most 5 bytes in image 0, got more"
+        assert error.offset is not None
+        assert 12 <= error.offset < 26
 
 
 def test_after_an_error_the_scanner_is_broken() -> None:
@@ -319,8 +326,9 @@ def test_after_a_failed_sink_the_scanner_is_broken() -> None:
     scanner = AnswerScanner(lambda _: Full())
     with pytest.raises(OSError, match="No space"):
         scanner.feed(answer('"QUJD"'))
-    with pytest.raises(DecodeError, match="a sink failed"):
+    with pytest.raises(DecodeError) as caught:
         scanner.close()
+    assert caught.value.args == ("a sink failed", 0)
 
 
 @pytest.mark.parametrize(
@@ -344,6 +352,21 @@ def test_decode_image_says_what_is_wrong(text: str | bytes, got: str, offset: in
 
 
 # What it costs.
+
+
+@pytest.mark.parametrize("size", [7, 64, 10**6])
+def test_plain_text_is_decoded_where_it_lies(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slow path sees only what is left at an image's end, which is nothing."""
+    spelled: list[bytes] = []
+    real = AnswerScanner._take_spelled
+
+    def noted(scanner: AnswerScanner, raw: bytes, at: int) -> None:
+        spelled.append(raw)
+        real(scanner, raw, at)
+
+    monkeypatch.setattr(AnswerScanner, "_take_spelled", noted)
+    assert images(answer(f'"{TEXT}"'), size) == [PIXELS]
+    assert set(spelled) == {b""}
 
 
 def test_memory_holds_less_than_two_chunks() -> None:

@@ -72,9 +72,10 @@ Use = Callable[[UserScope], Awaitable[Any]]
 # What it knows
 
 
-async def test_a_scope_knows_its_profiles(user: UserScope) -> None:
+async def test_a_scope_knows_its_profiles(user: UserScope, caplog: pytest.LogCaptureFixture) -> None:
     assert user.profile_ids == ("anna", "anton")
     assert user.ready_ids == ("anna",)
+    assert "left out" not in caplog.text
     assert user.tag == "user-a"
     assert repr(user) == "<UserScope 2 profiles>"  # a tag may be personal
 
@@ -176,6 +177,8 @@ async def test_a_watch_of_somebody_else_is_refused(user: UserScope, sandbox: San
     for ids in ("berta", ["anna", "berta"], iter(["anna", "berta"])):
         with pytest.raises(ScopeError, match=r"^profile_ids: expected profiles of this end user, got 'berta'"):
             user.profiles.watch(ids)
+    with pytest.raises(InputError, match="interval"):
+        user.profiles.watch("anna", interval=0)
     assert sandbox.requests == []
 
 

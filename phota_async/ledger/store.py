@@ -57,7 +57,7 @@ class Ledger:
             raise LedgerError(f"{self.path}: expected to be entered once, got a second time")
         opening = asyncio.ensure_future(threads.run(self._open))
         try:
-            await asyncio.shield(opening)
+            await asyncio.shield(opening)  # which looks at what comes of it when nobody waits any more
         except asyncio.CancelledError:
             await self._give_up(opening)
             raise
@@ -178,7 +178,6 @@ class Ledger:
         """
         with self._turn:
             self._is_given_up = True
-        opening.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # looked at: nobody waits
         if self._writer is not None:
             self.close()
         with anyio.CancelScope(shield=True):

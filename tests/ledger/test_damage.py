@@ -19,7 +19,7 @@ VALUES: dict[str, list[Any]] = {
     "mode": ["later", 1.5],
     "reserved": ["much", b"\0", 0.5],
     "cost": ["nothing"],
-    "lost": ["all", 1e300],
+    "lost": ["all", 1e300, float("inf")],
     "first_intent_at": ["yesterday"],
     "job_id": [b"\xff\xfe"],
     "error": [b"\xff"],

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -258,8 +259,15 @@ MOUNTS = "22 1 254:0 / / rw - {kind} /dev/vda rw\n"
     ("kind", "honest"), [("ext4", True), ("btrfs", True), ("vfat", False), ("nfs4", False), ("tmpfs", False)]
 )
 def test_only_disks_of_linux_are_trusted(monkeypatch: pytest.MonkeyPatch, kind: str, *, honest: bool) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: MOUNTS.format(kind=kind))
+    asked: list[tuple[str, dict[str, str]]] = []
+
+    def mounts(path: Path, **how: str) -> str:
+        asked.append((str(path), how))
+        return MOUNTS.format(kind=kind)
+
+    monkeypatch.setattr(Path, "read_text", mounts)
     assert digests.has_honest_times(Path("/photos/1.jpg")) is honest
+    assert asked == [("/proc/self/mountinfo", {"errors": "surrogateescape"})]
 
 
 def test_other_systems_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,3 +303,15 @@ async def test_its_state_can_be_read(library: Library) -> None:
     async with Ledger(library.ledger_path) as ledger:
         assert repr(ledger.digests) == "<Digests 0 to be written>"
         assert isinstance(ledger.digests, Digests)
+
+
+def details(device: int) -> Any:
+    return SimpleNamespace(st_mtime_ns=0, st_ctime_ns=0, st_dev=device, st_ino=2, st_size=3)
+
+
+def test_each_disk_is_trusted_or_not_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "has_honest_times", lambda path: path.name == "honest")
+    known: Any = digests.KnownDigests(Any, lambda: SETTLED)  # type: ignore[arg-type]  # nothing is looked up
+    assert known.key_of("/honest", details(1)) == ("1:2", "3:0:0")
+    assert known.key_of("/doubtful", details(7)) is None
+    assert known.key_of("/honest", details(1)) is not None

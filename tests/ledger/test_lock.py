@@ -60,12 +60,13 @@ def test_it_can_be_taken_again_after_its_release(tmp_path: Path) -> None:
     for _ in range(2):
         lock.acquire()
         assert "held" in repr(lock)
+        assert not lock.path.stat().st_mode & 0o111
         lock.release()
         lock.release()
         assert "free" in repr(lock)
 
 
-@pytest.mark.parametrize("said", [b"gibberish", b'{"host":"\xff"}', b"[" * 4000])
+@pytest.mark.parametrize("said", [b"gibberish", b'{"host":"\xff"}', b"[" * 4000, b'{"x":' + b"[" * 4000])
 def test_an_owner_that_cannot_be_read_is_another_process(tmp_path: Path, said: bytes) -> None:
     path = tmp_path / "ledger.sqlite"
     first = OwnerLock(path)
@@ -78,7 +79,7 @@ def test_an_owner_that_cannot_be_read_is_another_process(tmp_path: Path, said: b
 
 def test_a_place_that_cannot_be_written_is_a_ledger_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match="cannot be opened"):
+    with pytest.raises(LedgerError, match=r"^\S+ cannot be opened: (Not a directory|File exists)$"):
         OwnerLock(tmp_path / "file" / "ledger.sqlite").acquire()
 
 
@@ -108,8 +109,13 @@ def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
         lock.release()
 
 
-def test_owners_read_like_a_sentence() -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_owners_read_like_a_sentence(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
     assert str(Owner(pid=7, host="studio", since=0.0)) == "process 7 on studio, since 1970-01-01 00:00:00 UTC"
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_releasing_all_releases_this_one(tmp_path: Path) -> None:
@@ -140,8 +146,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_the_owner_is_written_for_people(tmp_path: Path) -> None:
-    lock = OwnerLock(tmp_path / "a" / "b" / "ledger.sqlite")
-    lock.path.parent.mkdir(parents=True)
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
     lock.path.write_text("what a longer one left behind " * 10)
     before = time.time()
     lock.acquire()
@@ -155,7 +160,7 @@ def test_the_owner_is_written_for_people(tmp_path: Path) -> None:
 
 
 def test_whoever_finds_it_held_is_told_what_to_do(tmp_path: Path) -> None:
-    first, second = (OwnerLock(tmp_path / "deep" / "ledger.sqlite") for _ in range(2))
+    first, second = (OwnerLock(tmp_path / "deep" / "deeper" / "ledger.sqlite") for _ in range(2))
     first.acquire()
     with pytest.raises(LedgerError, match=rf"^{first.path} is held by process {os.getpid()} on") as caught:
         second.acquire()
@@ -222,3 +227,18 @@ def test_a_full_disk_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(LedgerError, match="held by another process"):
         OwnerLock(tmp_path / "ledger.sqlite").acquire()
     lock.release()
+
+
+def test_an_owner_that_cannot_be_read_at_all_is_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = OwnerLock(tmp_path / "ledger.sqlite")
+    first.acquire()
+
+    def broken(_: int, __: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "read", broken)
+    with pytest.raises(LedgerError, match="held by another process"):
+        OwnerLock(tmp_path / "ledger.sqlite").acquire()
+    first.release()

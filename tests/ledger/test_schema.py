@@ -175,6 +175,13 @@ def test_on_a_share_the_journal_is_rolled_back(tmp_path: Path, monkeypatch: pyte
     connection.close()
 
 
+def test_a_ledger_that_was_moved_to_a_share_keeps_no_log(tmp_path: Path) -> None:
+    connect(tmp_path / "ledger.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as connection:
+        assert set_journal(connection, is_share=True) == "delete"
+        assert connection.execute("PRAGMA synchronous").fetchone() == (3,)
+
+
 def test_where_a_log_is_not_granted_it_is_known() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     assert set_journal(connection, is_share=False) == "memory"
@@ -245,6 +252,7 @@ def test_where_mounts_are_not_told_a_disk_counts_as_local(monkeypatch: pytest.Mo
         ("", ""),
         ("22 1 254:0 / - ext4 /dev/vda rw", ""),
         ("22 1 254:0 / / - ext4 /dev/vda rw", "ext4"),
+        ("22 1 254:0 / / rw - fuse.sshfs me - you rw", "fuse.sshfs"),
         ("22 1 254:0 / / rw - ", ""),
         ("1 1 0:1 / / rw - ext4 a\n2 1 0:2 / /a\\011b\\012c\\134d rw - nfs b", "nfs"),
     ],
@@ -291,7 +299,7 @@ def test_another_programs_database_is_not_looked_into(tmp_path: Path) -> None:
             if number:
                 connection.execute("CREATE TABLE note (text)")
         for look in (connect, connect_to_read):
-            with pytest.raises(LedgerError, match=r": expected a ledger, got a database of another program"):
+            with pytest.raises(LedgerError, match=r"^\S+\.sqlite: expected a ledger, got a database of another"):
                 look(path)
 
 
@@ -308,6 +316,19 @@ def test_where_nothing_is_there_is_nothing_to_read(tmp_path: Path) -> None:
 def test_a_directory_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match=r" cannot be opened: Is a directory"):
         connect_to_read(tmp_path)
+
+
+@pytest.mark.parametrize("look", [connect, connect_to_read])
+def test_what_sqlite_cannot_open_is_a_ledger_error(
+    tmp_path: Path, look: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    (tmp_path / "ledger.sqlite").touch()
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(LedgerError, match=r"^\S+ledger\.sqlite cannot be opened: unable to open database file$"):
+        look(tmp_path / "ledger.sqlite")
 
 
 @pytest.mark.parametrize("is_open", [True, False])

@@ -1,6 +1,7 @@
 """The SQLite ledger: the suite of all stores, and what is its own."""
 
 import asyncio
+import gc
 import os
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from support.steps import WAYS, SteppingLoop, Way, end_threads, every_step
 
@@ -140,6 +142,56 @@ async def test_given_up_it_is_not_opened_again(tmp_path: Path, monkeypatch: pyte
         assert await other.enter("") == 1
 
 
+async def test_a_scope_that_ends_finds_the_lock_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scope of anyio's cancels again and again; the thread is waited for all the same."""
+    opening, go_on, scope = threading.Event(), threading.Event(), anyio.CancelScope()
+
+    def slow(path: Path) -> sqlite3.Connection:
+        opening.set()
+        go_on.wait(5)
+        return schema.connect(path)
+
+    async def enter_within() -> None:
+        with scope:
+            await Ledger(tmp_path / "ledger.sqlite").__aenter__()
+
+    monkeypatch.setattr("phota_async.ledger.store.connect", slow)
+    task = asyncio.create_task(enter_within())
+    await asyncio.to_thread(opening.wait)
+    scope.cancel()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    await task
+    lock = OwnerLock(tmp_path / "ledger.sqlite")
+    lock.acquire()
+    lock.release()
+
+
+async def test_given_up_it_does_not_complain_of_what_nobody_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on, faults = threading.Event(), threading.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+
+    def slow(path: Path) -> sqlite3.Connection:
+        opening.set()
+        go_on.wait(5)
+        raise LedgerError(f"{path} is damaged")
+
+    monkeypatch.setattr("phota_async.ledger.store.connect", slow)
+    task = asyncio.create_task(Ledger(tmp_path / "ledger.sqlite").__aenter__())
+    await asyncio.to_thread(opening.wait)
+    task.cancel()
+    await asyncio.wait([task], timeout=0.01)
+    go_on.set()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    gc.collect()
+    assert faults == []
+
+
 async def test_closing_holds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is slow to write the last of it does not keep the event loop waiting."""
     go_on, real = threading.Event(), Writer._commit
@@ -243,13 +295,80 @@ async def test_what_one_turn_of_the_loop_brings_is_written_at_once(
 
 
 async def test_closing_writes_what_was_just_handed_in(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger, faults = Ledger(tmp_path / "ledger.sqlite"), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
     async with ledger:
         run = await enter(ledger)
         tasks = [asyncio.create_task(begin(ledger, run, f"p{number}")) for number in range(3)]
         await asyncio.sleep(0)  # they run until they wait; their turn of the loop is not over yet
         ledger.close()
     assert [begun.action for begun in await asyncio.gather(*tasks)] == ["buy"] * 3
+    assert faults == []
+
+
+class Held:
+    """A writer whose commits wait until they are let go, and are noted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on, self.began = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+        real = Writer._commit
+
+        def commit(writer: Writer, group: list[Any]) -> None:
+            self.began.set()
+            self.go_on.wait(5)
+            self.sizes.append(len(group))
+            real(writer, group)
+
+        monkeypatch.setattr(Writer, "_commit", commit)
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(1000, [1, 3]), (2, [1, 2, 1]), (1, [1, 1, 1, 1])])
+async def test_what_comes_while_a_commit_lasts_goes_into_the_next_ones(
+    store: Ledger, monkeypatch: pytest.MonkeyPatch, limit: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr("phota_async.ledger.writer.MAX_GROUP", limit)
+    held, run = Held(monkeypatch), 1
+    tasks = [asyncio.create_task(begin(store, run, "p0"))]
+    await asyncio.to_thread(held.began.wait)
+    for number in (1, 2, 3):
+        tasks.append(asyncio.create_task(begin(store, run, f"p{number}")))
+        for _ in range(3):  # turns of the loop: each brings a group of its own
+            await asyncio.sleep(0)
+    held.go_on.set()
+    assert [begun.action for begun in await asyncio.gather(*tasks)] == ["buy"] * 4
+    assert held.sizes == sizes
+
+
+async def test_a_loop_that_is_gone_keeps_nobody_waiting(store: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(store.enter("there"))
+    for _ in range(3):
+        await asyncio.to_thread(loop.run_until_complete, asyncio.sleep(0))
+    await asyncio.to_thread(held.began.wait)
+    task.cancel()
+    await asyncio.to_thread(loop.run_until_complete, asyncio.wait([task]))
+    loop.close()
+    held.go_on.set()
+    assert await store.enter("here") == 2
+
+
+async def test_who_has_nothing_to_write_sleeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    takes, real = list[None](), Writer._take
+
+    def noted(writer: Writer) -> tuple[list[Any], bool]:
+        takes.append(None)
+        return real(writer)
+
+    monkeypatch.setattr(Writer, "_take", noted)
+    async with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for _ in range(3):
+            await ledger.enter("")
+            await ledger.leave("")
+        [thread] = [each for each in threading.enumerate() if each.name == "phota-ledger"]
+        assert thread.daemon  # a program ends though nobody closed its ledger
+    assert len(takes) <= 5
 
 
 async def test_a_stale_record_changes_what_is_stored_and_nothing_else(tmp_path: Path) -> None:
@@ -333,3 +452,11 @@ async def test_a_digest_is_written_with_the_next_record(store: Ledger) -> None:
     assert await store.digests.find([key]) == [None]
     await begin(store, await enter(store))
     assert await store.digests.find([key]) == ["ab" * 32]
+
+
+async def test_its_clock_is_the_one_it_was_given(tmp_path: Path) -> None:
+    def clock() -> float:
+        return 7.0
+
+    async with Ledger(tmp_path / "ledger.sqlite", clock=clock) as ledger:
+        assert ledger.clock is ledger.digests._clock is clock

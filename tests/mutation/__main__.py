@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(everything: Sequence[Verdicts], whole: Collection[str]) -> int:
     """Print the verdicts; what is listed can be missed only in modules that were tried as a whole."""
-    known = {each.place: each for each in listed()}
+    known = {each.place: each for each in listed() if each.kind and each.reason}
     survivors = {each.place: each for verdicts in everything for each in verdicts.survivors}
     new = [each for place, each in survivors.items() if place not in known]
     stale = [each for place, each in known.items() if each.module in whole and place not in survivors]

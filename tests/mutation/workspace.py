@@ -23,7 +23,7 @@ only_mutate = {modules}
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider"]
 also_copy = ["examples", "benchmarks", "README.md", "LICENSE"]
-timeout_multiplier = 10.0
+timeout_multiplier = {patience}
 timeout_constant = 3.0
 process_isolation = "forkserver"  # each mutant meets tests that have not run yet
 use_git_change_detection = false
@@ -39,6 +39,8 @@ class Group(msgspec.Struct, frozen=True):
     tests: tuple[str, ...]
     share: float = 1.0
     """How many of its mutants are tried: a sample by a fixed seed, where all would take too long."""
+    patience: float = 10.0
+    """How many times as long as usual its tests may take: what takes longer hangs, and that is noticed too."""
 
     @property
     def home(self) -> Path:
@@ -55,9 +57,11 @@ def run(group: Group) -> None:
     """Test every mutant, or those of the sample, that has no verdict yet."""
     _copy(group)
     if group.share == 1.0:
-        return _mutmut(group)
+        _mutmut(group)
+        return
     _mutmut(group, "none", check=False)  # a name that no mutant bears: they are made, and none is tested
-    return _mutmut(group, *_sample(group))
+    if names := _sample(group):  # without names all would be tested
+        _mutmut(group, *names)
 
 
 def generated(group: Group, module: str, suffix: str = "") -> Path:
@@ -92,7 +96,7 @@ def _copy(group: Group) -> None:
                 _copy_file(path, target / path.relative_to(source) if source.is_dir() else target)
     with (group.home / "pyproject.toml").open("a") as settings:
         tests = [f"tests/{each}" for each in group.tests]
-        settings.write(SETTINGS.format(modules=_listed(group.sources), tests=_listed(tests)))
+        settings.write(SETTINGS.format(modules=_listed(group.sources), tests=_listed(tests), patience=group.patience))
 
 
 def _copy_file(source: Path, target: Path) -> None:
@@ -107,6 +111,9 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def load(names: Sequence[str]) -> list[Group]:
-    """Return the groups that are asked for; all of them for no names."""
+    """Return the groups that are asked for, in the order of the file; all of them for no names."""
     targets = msgspec.toml.decode((Path(__file__).parent / "targets.toml").read_bytes(), type=dict[str, list[Group]])
-    return [each for each in targets["group"] if not names or each.name in names]
+    groups = [each for each in targets["group"] if not names or each.name in names]
+    if unknown := set(names) - {each.name for each in groups}:
+        sys.exit(f"expected groups of targets.toml, got {', '.join(sorted(unknown))}")
+    return groups
