@@ -34,41 +34,41 @@ COMMITTED = "SELECT batch, sum(lost + coalesce(cost, reserved, 0)) FROM purchase
 
 def put(connection: sqlite3.Connection, record: Record) -> None:
     """Write a record."""
-    connection.execute(PUT, _to_row(record))
+    connection.execute(PUT, to_row(record))
 
 
 def get(connection: sqlite3.Connection, record: Record) -> Record:
     """Return a record as it is stored; one that is not is returned as given."""
     row = connection.execute(GET, (record.purchase, record.copy)).fetchone()
-    return record if row is None else _to_record(row)
+    return record if row is None else to_record(row)
 
 
 def find(connection: sqlite3.Connection, purchase: str, *, run: int, item: str) -> Record | None:
     """Return a purchase's record that this run has not taken up yet."""
     row = connection.execute(FIND, (purchase, run, item)).fetchone()
-    return None if row is None else _to_record(row)
+    return None if row is None else to_record(row)
 
 
 def find_jobs(connection: sqlite3.Connection, wish: Wish) -> list[Record]:
     """Return the records of an item's submitted jobs that this run has not taken up yet."""
     place = (wish.batch, wish.item, wish.operation, wish.take, wish.run)
-    return [_to_record(row) for row in connection.execute(FIND_JOBS, place)]
+    return [to_record(row) for row in connection.execute(FIND_JOBS, place)]
 
 
 def last(connection: sqlite3.Connection, purchase: str) -> Record | None:
     """Return the record with the highest number among equal purchases."""
     row = connection.execute(LAST, (purchase,)).fetchone()
-    return None if row is None else _to_record(row)
+    return None if row is None else to_record(row)
 
 
 def find_all(connection: sqlite3.Connection, purchase: str, *, item: str = "") -> list[Record]:
     """Return all records of a purchase, in the order in which `find` gives them."""
-    return [_to_record(row) for row in connection.execute(FIND_ALL, (purchase, item))]
+    return [to_record(row) for row in connection.execute(FIND_ALL, (purchase, item))]
 
 
 def page(connection: sqlite3.Connection, batch: str | None, after: tuple[str, int], count: int) -> list[Record]:
     """Return the records behind a place, in the order of their ids."""
-    return [_to_record(row) for row in connection.execute(AFTER, (*after, batch, batch, count))]
+    return [to_record(row) for row in connection.execute(AFTER, (*after, batch, batch, count))]
 
 
 def has_photos(connection: sqlite3.Connection) -> bool:
@@ -87,7 +87,8 @@ def next_run(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT value FROM counter WHERE name = 'run'").fetchone()[0])
 
 
-def _to_row(record: Record) -> list[Any]:
+def to_row(record: Record) -> list[Any]:
+    """Return a record as a row."""
     row = list(msgspec.structs.astuple(record))
     row[FILES] = msgspec.json.encode(record.files).decode()
     row[COUNTS] = msgspec.json.encode(record.counts).decode()
@@ -95,7 +96,7 @@ def _to_row(record: Record) -> list[Any]:
     return row
 
 
-def _to_record(row: Iterable[Any]) -> Record:
+def to_record(row: Iterable[Any]) -> Record:
     """Return a row as a record; a `ValueError` or `TypeError` where it is none: damaged, or a stranger's."""
     values = dict(zip(COLUMNS, row, strict=True))
     values["files"] = _decode_files(values["files"])

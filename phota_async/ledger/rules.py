@@ -80,9 +80,10 @@ def hears(stored: Record, seen: Record, change: Change) -> bool:
     Another run may have taken it up since, from one that was frozen: then only what was delivered counts, and the
     job of the very id that is under way. What the frozen one could not do says nothing about the other's work.
     """
-    if stored.run == seen.run or isinstance(change, Done):
+    is_same = stored.generation == seen.generation
+    if isinstance(change, Done) or (stored.run == seen.run and is_same):
         return True
-    return isinstance(change, Submitted) and stored.state is State.INTENT and stored.generation == seen.generation
+    return isinstance(change, Submitted) and stored.state is State.INTENT and is_same
 
 
 def begun_before(record: Record, wish: Wish) -> Begun:

@@ -205,6 +205,8 @@ class Ledger:
 
     def _change(self, connection: sqlite3.Connection, record: Record, change: Change) -> Record:
         stored = self._live.get((record.purchase, record.copy)) or rows.get(connection, record)
+        if not rules.hears(stored, record, change):
+            return stored
         changed = rules.apply(stored, change)
         self._put(connection, changed, stored.committed)
         return changed

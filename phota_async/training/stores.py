@@ -138,6 +138,11 @@ def _shown(address: str) -> str:
 
 
 def open_store(place: str, settings: Mapping[str, str]) -> "Store":
+    """Open a store by its place and obstore's words for its settings, as `parse_address` gives them.
+
+    Raises:
+        ConfigError: It cannot be used, or obstore is missing.
+    """
     try:
         from obstore.store import from_url  # noqa: PLC0415 - an extra
     except ImportError:
