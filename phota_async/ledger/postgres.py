@@ -9,7 +9,7 @@ All times are the server's.
 import asyncio
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self, TypeVar
@@ -158,6 +158,10 @@ class PostgresLedger:
         """Whether a run is alive, of whichever process."""
         alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
         return await self._run(lambda connection: shared_rows.one(connection, alive, ())) is not None
+
+    async def load(self, records: Sequence[Record]) -> None:
+        """Write records as another ledger had them; see `moving`."""
+        await self._run(lambda connection: shared_rows.load(connection, records, self._database.name))
 
     @property
     def database(self) -> Database:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ..errors import LedgerError
 from .records import File, Record, Wish
 
 COLUMNS = Record.__struct_fields__
@@ -29,6 +30,7 @@ LAST = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY copy DESC LIM
 FIND_ALL = f"SELECT {_NAMES} FROM purchase WHERE purchase = ? ORDER BY item = ? DESC, copy"  # noqa: S608
 AFTER = f"""SELECT {_NAMES} FROM purchase
     WHERE (purchase, copy) > (?, ?) AND (? IS NULL OR batch = ?) ORDER BY purchase, copy LIMIT ?"""  # noqa: S608
+RAISE = "UPDATE counter SET value = max(value, ?) WHERE name = 'run'"  # no run may have a number again
 COMMITTED = "SELECT batch, sum(lost + coalesce(cost, reserved, 0)) FROM purchase GROUP BY batch"
 
 
@@ -85,6 +87,24 @@ def next_run(connection: sqlite3.Connection) -> int:
     """Return a number that no run had before."""
     connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'run'")
     return int(connection.execute("SELECT value FROM counter WHERE name = 'run'").fetchone()[0])
+
+
+def load(connection: sqlite3.Connection, record: Record, name: str) -> bool:
+    """Write a record as another ledger had it, unless one is there that says otherwise; says whether it is new."""
+    row = connection.execute(GET, (record.purchase, record.copy)).fetchone()
+    check_same(None if row is None else to_record(row), record, name)
+    if row is None:
+        put(connection, record)
+    connection.execute(RAISE, (max(record.run, record.intent_run),))
+    return row is None
+
+
+def check_same(stored: Record | None, record: Record, name: str) -> None:
+    """Raise `LedgerError` when a record that is there says something else than another one of its id."""
+    if stored is not None and stored != record:
+        raise LedgerError(f"{name}: expected to know nothing of {record!r}, or the same, got {stored!r}").with_context(
+            hint="both ledgers bought for it: keep them apart, each with its own batches"
+        )
 
 
 def to_row(record: Record) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .database import Connection
 from .records import Record, Wish
-from .rows import COLUMNS, to_record, to_row
+from .rows import COLUMNS, check_same, to_record, to_row
 
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
@@ -98,3 +98,18 @@ async def page(connection: Connection, batch: str | None, after: tuple[str, int]
     """Return the records behind a place, in the order of their ids."""
     answer = await connection.execute(AFTER.encode(), (*after, batch, batch, count))
     return [to_record(row) for row in await answer.fetchall()]
+
+
+async def load(connection: Connection, records: Iterable[Record], name: str) -> None:
+    """Write records as another ledger had them, unless one is there that says otherwise."""
+    latest = 0
+    for record in records:
+        stored = await get(connection, record)
+        check_same(stored, record, name)
+        latest = max(latest, record.run, record.intent_run)
+        if stored is None:
+            await put(connection, record, "")
+            await add(connection, record.batch, record.committed)
+    await connection.execute(
+        "SELECT setval('phota.run_number', greatest(%s, (SELECT last_value FROM phota.run_number)))", (max(latest, 1),)
+    )

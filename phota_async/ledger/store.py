@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -144,6 +144,15 @@ class Ledger:
                 return
             after = (found[-1].purchase, found[-1].copy)
 
+    async def is_running(self) -> bool:
+        """Whether a run is alive on it; other processes cannot have one while this one has the ledger."""
+        return bool(self._running)
+
+    async def load(self, records: Sequence[Record]) -> None:
+        """Write records as another ledger had them; see `moving`."""
+        pages = tuple(records)
+        await self._get_writer().run(lambda connection: self._load(connection, pages))
+
     @property
     def digests(self) -> Digests:
         """What photos hashed to before; see `Digests`."""
@@ -210,6 +219,11 @@ class Ledger:
         changed = rules.apply(stored, change)
         self._put(connection, changed, stored.committed)
         return changed
+
+    def _load(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+        for record in records:
+            if rows.load(connection, record, str(self.path)):
+                self._committed[record.batch] = self._committed.get(record.batch, 0) + record.committed
 
     def _put(self, connection: sqlite3.Connection, record: Record, before: int) -> None:
         """Write a record, and keep the sums and what is under way in memory.
