@@ -7,11 +7,13 @@ Whoever calls may call again: after a crash, a timeout, a redelivery, on another
 at it. The store knows what was bought, and a service that remembers an id answers for free.
 """
 
+import asyncio
 import time
 from contextlib import AsyncExitStack
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec.structs import replace
@@ -97,6 +99,7 @@ class ItemRunner:
         self._settings = settings or ItemSettings()
         self._name = name_of_take(self._settings.name, self._settings.take)
         self._gate = Gate(self._settings.max_concurrency)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._scope = AsyncExitStack()
         self._options: Options
 
@@ -146,15 +149,19 @@ class ItemRunner:
         """Carry out one item; whatever happens is its outcome.
 
         Raises:
+            InputError: It is no `BatchItem`.
             LedgerError: The store cannot be read: nothing was sent.
         """
+        if not isinstance(item, BatchItem):
+            raise InputError(f"item: expected a BatchItem, got {type(item).__name__}")
         finisher = Finisher(Halt(), None, dry_run=False)
         parts = self._parts_of(item)
-        run = await self._store.join(self._name)
-        try:
-            return await self._finish(parts, _Run(self._buyer, run), finisher)
-        finally:
-            await self._store.leave(self._name, run)
+        async with self._turns.setdefault(item.key, asyncio.Lock()):  # delivered twice, the second finds it done
+            run = await self._store.join(self._name)
+            try:
+                return await self._finish(parts, _Run(self._buyer, run), finisher)
+            finally:
+                await self._store.leave(self._name, run)
 
     async def _finish(self, parts: list[Part], buyer: "_Run", finisher: Finisher) -> Outcome:
         outcome = None
@@ -177,8 +184,6 @@ class ItemRunner:
 
     def _check(self, item: BatchItem) -> None:
         """Check an item as a batch does, which besides knows the places of others."""
-        if not isinstance(item, BatchItem):
-            raise InputError(f"item: expected a BatchItem, got {type(item).__name__}")
         options = self._options
         check_request(item.request)
         assert options.output is not None  # noqa: S101 - a sink gives one
