@@ -118,7 +118,7 @@ class Purchase:
             self._lease = await self._leases.acquire(self._place)
 
     async def _adopt_place(self) -> None:
-        """Take over the place of a job that runs already, if it has one: following it needs none."""
+        """Take over the place that an earlier run had for it, if there is one: following a job needs none."""
         if self._leases is not None and self._lease is None:
             self._lease = await self._leases.adopt(self._place)
 
@@ -179,6 +179,7 @@ class Purchase:
         await self._change(Submitted(self._job.job_id))
 
     async def _confirm_place(self) -> None:
+        await self._adopt_place()
         await self.take_place()
         if self._lease is not None:
             await self._lease.confirm()

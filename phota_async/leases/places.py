@@ -6,10 +6,9 @@ run any more. Only a place under which nothing was sent yet is free again soon.
 """
 
 import asyncio
-from collections import deque
 from typing import Protocol
 
-from ..errors import InputError
+from ..errors import InputError, LedgerError
 
 
 class Lease(Protocol):
@@ -38,7 +37,7 @@ class Leases(Protocol):
     """Gives places, at most so many at once over all who share them."""
 
     async def acquire(self, key: str) -> Lease:
-        """Wait for a place, in fair order; the place that the key has already is taken over at once.
+        """Wait for a place, in fair order; the place that the key has already is taken over from who died or left it.
 
         Args:
             key: Names the item's purchase, in whichever process it is carried out.
@@ -46,7 +45,7 @@ class Leases(Protocol):
         ...
 
     async def adopt(self, key: str) -> Lease | None:
-        """Take over the place that a key has, of a job that is only followed; ``None`` when it has none."""
+        """Take over the place that a key has, by whoever the ledger gave its purchase to; ``None`` when it has none."""
         ...
 
 
@@ -65,42 +64,34 @@ class MemoryLeases:
         """Places by key."""
         self.most = 0
         """The most that were held at once."""
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._changed = asyncio.Condition()  # wakes in the order of waiting
 
     async def acquire(self, key: str) -> "MemoryLease":
         """Wait for a place; the first who came is the first who gets one."""
-        while key not in self.held and len(self.held) >= self.cap:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self._wake()
-                raise
-        lease = self.held[key] = MemoryLease(self, key)
-        self.most = max(self.most, len(self.held))
-        return lease
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._is_free(key))
+            return self._hold(key)
 
     async def adopt(self, key: str) -> "MemoryLease | None":
         """Take over the place that a key has."""
-        return await self.acquire(key) if key in self.held else None
+        return self._hold(key) if key in self.held else None
 
-    def free(self, lease: "MemoryLease") -> None:
-        """Take a place back, unless somebody took it over."""
-        if self.held.get(lease.key) is lease:
-            del self.held[lease.key]
-            self._wake()
+    async def changed(self) -> None:
+        """Let those who wait look again; for `MemoryLease`."""
+        async with self._changed:
+            self._changed.notify_all()
 
     def __repr__(self) -> str:
         return f"<MemoryLeases {len(self.held)}/{self.cap} held>"
 
-    def _wake(self) -> None:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+    def _is_free(self, key: str) -> bool:
+        held = self.held.get(key)
+        return len(self.held) < self.cap if held is None else not held.is_alive
+
+    def _hold(self, key: str) -> "MemoryLease":
+        lease = self.held[key] = MemoryLease(self, key)
+        self.most = max(self.most, len(self.held))
+        return lease
 
 
 class MemoryLease:
@@ -108,16 +99,24 @@ class MemoryLease:
 
     def __init__(self, leases: MemoryLeases, key: str) -> None:
         self._leases, self.key = leases, key
+        self.is_alive = True
+        """Whether somebody is at it; a place that was left is taken over by its key."""
 
     async def confirm(self) -> None:
-        """Nothing can take it away but a takeover, whose job is the same."""
+        """Make sure that it is still held."""
+        if self._leases.held.get(self.key) is not self:
+            raise LedgerError("a place among jobs was taken over before anything was sent")
 
     async def release(self) -> None:
-        """Give the place back."""
-        self._leases.free(self)
+        """Give the place back, unless somebody took it over."""
+        if self._leases.held.get(self.key) is self:
+            del self._leases.held[self.key]
+            await self._leases.changed()
 
     async def abandon(self) -> None:
         """Leave the place to its job."""
+        self.is_alive = False
+        await self._leases.changed()
 
     def __repr__(self) -> str:
         return f"<MemoryLease {self.key[:8]}>"

@@ -27,20 +27,25 @@ CHANNEL = "phota_lease"
 MAKE = """INSERT INTO phota.lease (name, slot) SELECT %s, slot FROM generate_series(1, %s) AS slot
     ON CONFLICT DO NOTHING"""
 SOON = "clock_timestamp() + make_interval(secs => %s)"
-TAKE_OVER = f"""UPDATE phota.lease SET token = %s, expires_at = greatest(expires_at, {SOON})
+IS_BUSY = "SELECT 1 FROM phota.lease WHERE name = %s AND key = %s AND alive_until > clock_timestamp() AND token <> %s"
+TAKE_OVER = f"""UPDATE phota.lease SET token = %s, alive_until = {SOON}, expires_at = greatest(expires_at, {SOON})
     WHERE name = %s AND key = %s RETURNING slot"""  # noqa: S608 - words of ours
-TAKE = f"""UPDATE phota.lease SET key = %s, token = %s, expires_at = {SOON} WHERE (name, slot) = (
+TAKE = f"""UPDATE phota.lease SET key = %s, token = %s, alive_until = {SOON}, expires_at = {SOON}
+    WHERE (name, slot) = (
         SELECT name, slot FROM phota.lease
         WHERE name = %s AND slot <= %s AND (expires_at IS NULL OR expires_at < clock_timestamp())
         ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED
     ) RETURNING slot"""  # noqa: S608
-RENEW = f"""UPDATE phota.lease SET expires_at = greatest(expires_at, {SOON})
+RENEW = f"""UPDATE phota.lease SET alive_until = {SOON}, expires_at = greatest(expires_at, {SOON})
     WHERE token = ANY(%s) AND expires_at > clock_timestamp() RETURNING token"""  # noqa: S608
 CONFIRM = f"""UPDATE phota.lease SET expires_at = greatest(expires_at, {SOON})
     WHERE token = %s AND expires_at > clock_timestamp() RETURNING slot"""  # noqa: S608
 FREE = """WITH freed AS (
-        UPDATE phota.lease SET key = NULL, token = NULL, expires_at = NULL WHERE token = %s RETURNING name
+        UPDATE phota.lease SET key = NULL, token = NULL, alive_until = NULL, expires_at = NULL
+        WHERE token = %s RETURNING name
     ) SELECT pg_notify(%s, name) FROM freed"""
+ABANDON = """WITH left_alone AS (UPDATE phota.lease SET alive_until = NULL WHERE token = %s RETURNING name)
+    SELECT pg_notify(%s, name) FROM left_alone"""
 HELD = "SELECT count(*) FROM phota.lease WHERE name = %s AND expires_at > clock_timestamp()"
 
 
@@ -114,7 +119,9 @@ class PostgresLeases:
             await self._scope.aclose()
 
     async def acquire(self, key: str) -> "PostgresLease":
-        """Wait for a place; the place that the key has already is taken over at once."""
+        """Wait for a place; the place that the key has already is taken over from who died or left it."""
+        while await self._is_busy(key):  # another process is at the very same item
+            await asyncio.sleep(min(LOOK, self.ttl))
         async with self._turn:
             while (lease := await self._take(key)) is None:
                 self._news.clear()
@@ -152,22 +159,18 @@ class PostgresLeases:
             self._mine.pop(lease.token, None)
             raise LedgerError(f"{self._database.name}: a place among {self.cap} jobs was lost before anything was sent")
 
-    async def free(self, lease: "PostgresLease") -> None:
-        """Give a place back; for `PostgresLease`."""
-        if self._mine.pop(lease.token, None) is None:
+    async def give_up(self, lease: "PostgresLease", *, is_free: bool) -> None:
+        """Give a place back, or leave it to its job; for `PostgresLease`."""
+        if self._mine.pop(lease.token, None) is None or lease.is_own:
             return
 
         async def operation(connection: Connection) -> None:
-            await connection.execute(FREE, (lease.token, CHANNEL))
+            await connection.execute(FREE if is_free else ABANDON, (lease.token, CHANNEL))
 
         try:
             await self._database.run(operation)
         except LedgerError:  # it expires
             return
-
-    def forget(self, lease: "PostgresLease") -> None:
-        """Renew a place no longer; for `PostgresLease`."""
-        self._mine.pop(lease.token, None)
 
     def __repr__(self) -> str:
         return f"<PostgresLeases {self.name!r} {len(self._mine)} of {self.cap} held here>"
@@ -187,16 +190,29 @@ class PostgresLeases:
         return lease if is_taken else None
 
     async def _take_any(self, connection: Connection, key: str, token: str) -> bool:
-        """Take a place; nobody else takes one for this key meanwhile."""
+        """Take a place; nobody else takes one for this key meanwhile, or has one and is at it."""
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{self.name} {key}",))
+        if await (await connection.execute(IS_BUSY, (self.name, key, token))).fetchone() is not None:
+            return False
         if await self._take_over(connection, key, token):
             return True
-        answer = await connection.execute(TAKE.encode(), (key, token, self.ttl, self.name, self.cap))
+        answer = await connection.execute(TAKE.encode(), (key, token, self.ttl, self.ttl, self.name, self.cap))
         return await answer.fetchone() is not None
 
     async def _take_over(self, connection: Connection, key: str, token: str) -> bool:
-        answer = await connection.execute(TAKE_OVER.encode(), (token, self.ttl, self.name, key))
+        answer = await connection.execute(TAKE_OVER.encode(), (token, self.ttl, self.ttl, self.name, key))
         return await answer.fetchone() is not None
+
+    async def _is_busy(self, key: str) -> bool:
+        async def operation(connection: Connection) -> bool:
+            return await (await connection.execute(IS_BUSY, (self.name, key, ""))).fetchone() is not None
+
+        try:
+            return await self._database.run(operation, patience=None if self._share is None else AWAY)
+        except LedgerError:
+            if self._share is None:
+                raise
+            return False
 
     async def _make(self, connection: Connection) -> None:
         await connection.execute(MAKE, (self.name, self.cap))
@@ -236,7 +252,7 @@ class PostgresLeases:
                     self._mine.pop(token, None)
 
     async def _renew(self, connection: Connection, tokens: list[str]) -> set[str]:
-        answer = await connection.execute(RENEW.encode(), (self.ttl, tokens))
+        answer = await connection.execute(RENEW.encode(), (self.ttl, self.ttl, tokens))
         return {str(token) for (token,) in await answer.fetchall()}
 
 
@@ -253,14 +269,11 @@ class PostgresLease:
 
     async def release(self) -> None:
         """Give the place back."""
-        if self.is_own:
-            self._leases.forget(self)
-        else:
-            await self._leases.free(self)
+        await self._leases.give_up(self, is_free=True)
 
     async def abandon(self) -> None:
         """Leave the place to its job."""
-        self._leases.forget(self)
+        await self._leases.give_up(self, is_free=False)
 
     def __repr__(self) -> str:
         return f"<PostgresLease {'of this process alone' if self.is_own else self.token[:6]}>"

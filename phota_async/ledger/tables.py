@@ -23,7 +23,8 @@ CREATE = (
     "CREATE TABLE phota.run (run bigint PRIMARY KEY, batch text NOT NULL, expires_at timestamptz NOT NULL)",
     """
     CREATE TABLE phota.lease (
-        name text NOT NULL, slot integer NOT NULL, key text, token text, expires_at timestamptz,
+        name text NOT NULL, slot integer NOT NULL, key text, token text,
+        alive_until timestamptz, expires_at timestamptz,
         PRIMARY KEY (name, slot), UNIQUE (name, key)
     )
     """,
