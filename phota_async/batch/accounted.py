@@ -161,7 +161,7 @@ class LedgerBuyer:
         if begun is None:
             raise error
         purchase = self._purchase(part, take, None)
-        self._remove_leftovers(purchase.target)
+        await self._remove_leftovers(purchase.target, begun)
         return await self._buy(purchase, purchase.start(begun, Decimal(0)))
 
     async def _buy(self, purchase: Purchase, beginning: Coroutine[Any, Any, None]) -> Bought:
@@ -196,12 +196,17 @@ class LedgerBuyer:
     async def _start(self, purchase: Purchase, wish: Wish) -> None:
         """Write the intent, send it and write the job's id: one step, which nobody cuts short."""
         begun, held = await self._begin(purchase, wish)
-        self._remove_leftovers(purchase.target)
+        await self._remove_leftovers(purchase.target, begun)
         await purchase.start(begun, held)
 
-    def _remove_leftovers(self, target: Path | None) -> None:
-        if self._leftovers is not None and target is not None:
+    async def _remove_leftovers(self, target: Path | None, begun: Begun) -> None:
+        """Remove what runs that died left of an item; whoever carries out single items looks where one did."""
+        if target is None:
+            return
+        if self._leftovers is not None:
             self._leftovers.remove(target)
+        elif begun.action in ("poll", "resend"):
+            await threads.run(lambda: Leftovers(target.parent, deep=False).remove(target))
 
     async def _begin(self, purchase: Purchase, wish: Wish) -> tuple[Begun, Decimal]:
         """Write the intent within the budget; what is bought already needs none of it."""

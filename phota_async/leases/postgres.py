@@ -120,14 +120,11 @@ class PostgresLeases:
 
     async def acquire(self, key: str) -> "PostgresLease":
         """Wait for a place; the place that the key has already is taken over from who died or left it."""
-        while await self._is_busy(key):  # another process is at the very same item
-            await asyncio.sleep(min(LOOK, self.ttl))
-        async with self._turn:
-            while (lease := await self._take(key)) is None:
-                self._news.clear()
-                if (lease := await self._take(key)) is not None:  # it may have come just before
-                    break
-                await self._hear()
+        lease = None
+        while lease is None:
+            await self._until_nobody_is_at(key)
+            async with self._turn:
+                lease = await self._next(key)
         self._mine[lease.token] = lease
         return lease
 
@@ -174,6 +171,20 @@ class PostgresLeases:
 
     def __repr__(self) -> str:
         return f"<PostgresLeases {self.name!r} {len(self._mine)} of {self.cap} held here>"
+
+    async def _until_nobody_is_at(self, key: str) -> None:
+        while await self._is_busy(key):  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(min(LOOK, self.ttl))
+
+    async def _next(self, key: str) -> "PostgresLease | None":
+        """Wait for the next free place; ``None`` when another process is at the very same item by now."""
+        while (lease := await self._take(key)) is None:
+            self._news.clear()
+            lease = await self._take(key)  # it may have become free just before
+            if lease is not None or await self._is_busy(key):
+                break
+            await self._hear()
+        return lease
 
     async def _take(self, key: str) -> "PostgresLease | None":
         """Take the key's place or a free one, if there is any."""

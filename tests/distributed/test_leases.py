@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -26,7 +27,7 @@ def opened(request: pytest.FixtureRequest, dsn: str) -> Opened:
     return of_memory if request.param == "memory" else lambda cap: PostgresLeases(dsn, cap)
 
 
-async def is_waiting(task: "asyncio.Future[Lease]") -> bool:
+async def is_waiting(task: "asyncio.Future[Any]") -> bool:
     await asyncio.wait([task], timeout=0.2)
     return not task.done()
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 from ledger.store_suite import FILE, StoreSuite, begin
+from support.clients import Connect
 from support.postgres import Server, running_server
 
-from phota_async import ConfigError, LedgerError, PostgresLedger
+from phota_async import Batch, BatchItem, ConfigError, GenerateRequest, InputError, LedgerError, PostgresLedger
 from phota_async.ledger import Begun, Done, JobFailed, Lost, Refused, State, Submitted, Wish, tables
 from phota_async.ledger.database import Connection, Database
+from phota_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.system
 
@@ -297,3 +301,33 @@ async def test_a_text_that_the_server_cannot_store_is_an_error(dsn: str) -> None
             with pytest.raises(LedgerError):
                 await begin(ledger, run, item=item)
         assert (await begin(ledger, run)).action == "buy"
+
+
+# Batches on it
+
+
+async def test_batches_run_on_it_one_after_the_other_and_at_once(
+    dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
+) -> None:
+    items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(12)]
+
+    async def run(ledger: PostgresLedger) -> Counter[str]:
+        client = connect(sandbox.base_url, api_key=sandbox.api_key)
+        async with Batch(client, items, output=tmp_path, ledger=ledger) as outcomes:
+            return Counter([outcome.status async for outcome in outcomes])
+
+    async with two(dsn) as both:
+        one, other = await asyncio.gather(*map(run, both))
+        assert one + other == {"done": 12, "skipped": 12}
+        assert await run(both[0]) == {"skipped": 12}
+    assert len(sandbox.charges) == 12
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_batch_takes_no_address_for_a_file(
+    tmp_path: Path, sandbox: Sandbox, connect: Connect, dry_run: bool
+) -> None:
+    client = connect(sandbox.base_url)
+    batch = Batch(client, [], output=tmp_path, ledger="postgresql://db/photos", dry_run=dry_run)
+    with pytest.raises(InputError, match="an open PostgresLedger"):
+        await batch.__aenter__()
