@@ -56,13 +56,24 @@ class Fleet:
             "start": number * COUNT // 3,
             "cap": CAP,
         }
-        process = await asyncio.create_subprocess_exec(sys.executable, str(WORKER), json.dumps(told), stdout=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(WORKER), json.dumps(told), stdin=PIPE, stdout=PIPE
+        )
         try:
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
             yield process
         finally:
             if process.returncode is None:
                 process.kill()
             await process.communicate()
+
+    async def begin(self, *workers: Process) -> None:
+        """Let workers begin, all at once."""
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write(b"go\n")
+            await worker.stdin.drain()
 
     async def sees(self, jobs: int) -> None:
         """Wait until so many jobs were taken."""
@@ -108,6 +119,7 @@ def misbehave(sandbox: Sandbox) -> None:
 
 async def test_two_processes_that_race_for_the_same_items_buy_each_once(fleet: Fleet) -> None:
     async with fleet.worker(0) as one, fleet.worker(0) as other:
+        await fleet.begin(one, other)
         ends = await asyncio.gather(ended(one), ended(other))
     assert [sum(counts.values()) for counts in ends] == [COUNT] * 2
     assert sum(counts.get("done", 0) for counts in ends) == COUNT
@@ -118,6 +130,7 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(fleet: Fleet) -> 
     misbehave(fleet.sandbox)
     async with AsyncExitStack() as scope:
         workers = [await scope.enter_async_context(fleet.worker(number)) for number in range(3)]
+        await fleet.begin(*workers)
         await fleet.sees(20)
         workers[0].kill()
         for counts in await asyncio.gather(*map(ended, workers[1:])):
@@ -127,6 +140,7 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(fleet: Fleet) -> 
 
 async def test_a_worker_that_stands_still_and_wakes_buys_nothing_twice(fleet: Fleet) -> None:
     async with fleet.worker(0) as frozen, fleet.worker(0) as other:
+        await fleet.begin(frozen, other)
         await fleet.sees(10)
         frozen.send_signal(signal.SIGSTOP)
         await ended(other)
@@ -146,6 +160,7 @@ async def test_a_database_that_goes_away_and_returns_stops_nobody(
 ) -> None:
     fleet = Fleet(service, restartable.create(), tmp_path / "out")
     async with fleet.worker(0) as one, fleet.worker(1) as other:
+        await fleet.begin(one, other)
         await fleet.sees(15)
         await asyncio.to_thread(restartable.stop, "immediate")
         await asyncio.sleep(3 * 1.0)  # longer than what a worker's run lives for without a sign

@@ -2,7 +2,7 @@
 
     python fleet_worker.py '{"dsn": ..., "base_url": ..., "folder": ..., "count": 60, "start": 20, "cap": 8}'
 
-Prints how its items ended, as JSON.
+Prints ``ready`` and waits for a line, carries out, and prints how its items ended, as JSON.
 """
 
 import asyncio
@@ -39,6 +39,9 @@ async def work(*, dsn: str, base_url: str, folder: str, count: int, start: int, 
             client, folder, store=ledger, limiter=leases, settings=ItemSettings(max_concurrency=2 * cap)
         ) as runner,
     ):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.readline)  # all workers begin at once
         places = asyncio.Semaphore(2 * cap)
 
         async def carry_out(number: int) -> None:
