@@ -11,6 +11,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
@@ -104,36 +105,23 @@ class ItemRunner:
         self._options: Options
 
     async def __aenter__(self) -> Self:
-        output = self._scope.enter_context(self._sink.folder())
-        given = self._settings
-        self._options = Options(
-            client=self._client,
-            mode=given.mode,
-            output=output,
-            exists=given.exists,
-            budget=given.budget,
-            retry_missed=given.retry_missed,
-            names=Names(given.names, take=given.take),
-            table=given.prices,
-            prepare=given.prepare,
-            metadata=given.metadata,
-            gps=given.gps,
-            mark=given.mark,
-        )
-        self._buyer = LedgerBuyer(
-            self._options,
-            self._store,
-            name=self._name,
-            resend_unknown=given.resend_unknown,
-            by_item=True,
-            sink=self._sink,
-            leases=self._leases,
-        )
-        await self._buyer.open()
-        self._scope.push_async_callback(self._buyer.aclose)
-        listeners = self._client._transport.refusal_listeners  # noqa: SLF001 - one package
-        listeners.append(self._gate.refused)
-        self._scope.callback(listeners.remove, self._gate.refused)
+        async with AsyncExitStack() as scope:
+            self._options = self._make_options(scope.enter_context(self._sink.folder()))
+            self._buyer = LedgerBuyer(
+                self._options,
+                self._store,
+                name=self._name,
+                resend_unknown=self._settings.resend_unknown,
+                by_item=True,
+                sink=self._sink,
+                leases=self._leases,
+            )
+            await self._buyer.open()
+            scope.push_async_callback(self._buyer.aclose)
+            listeners = self._client._transport.refusal_listeners  # noqa: SLF001 - one package
+            listeners.append(self._gate.refused)
+            scope.callback(listeners.remove, self._gate.refused)
+            self._scope = scope.pop_all()
         return self
 
     async def __aexit__(
@@ -174,6 +162,23 @@ class ItemRunner:
             outcome = finisher.join(part, end, begun)
         assert outcome is not None  # noqa: S101 - the last part ends the item
         return outcome
+
+    def _make_options(self, output: Path) -> Options:
+        given = self._settings
+        return Options(
+            client=self._client,
+            mode=given.mode,
+            output=output,
+            exists=given.exists,
+            budget=given.budget,
+            retry_missed=given.retry_missed,
+            names=Names(given.names, take=given.take),
+            table=given.prices,
+            prepare=given.prepare,
+            metadata=given.metadata,
+            gps=given.gps,
+            mark=given.mark,
+        )
 
     def _parts_of(self, item: BatchItem) -> list[Part]:
         try:

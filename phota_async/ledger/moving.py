@@ -6,16 +6,17 @@ Nothing is taken away: a ledger that forgot would buy again. A second try goes o
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
+from .. import threads
 from ..errors import InputError, LedgerError
 from .postgres import PostgresLedger
 from .records import Record
 from .store import Ledger
 
-T = TypeVar("T")
 PAGE = 500  # records written at once
 
 
@@ -58,6 +59,8 @@ async def move(source: str, target: str) -> Moved:
     """
     if source == target:
         raise InputError("expected two ledgers, got one")
+    if not is_database(source) and not await threads.run(Path(source).is_file):
+        raise InputError(f"{source}: expected a ledger's file, got none")
     async with AsyncExitStack() as scope:
         old: Loadable = await scope.enter_async_context(open_ledger(source))
         new: Loadable = await scope.enter_async_context(open_ledger(target))

@@ -74,6 +74,8 @@ async def test_ledgers_that_contradict_each_other_stay_apart(tmp_path: Path, dsn
             await move(str(tmp_path / "a.sqlite"), url(dsn))
         assert [record.purchase async for record in ledger.records()] == ["p0003"]
         assert await ledger.committed("b") == 0
+    with pytest.raises(InputError, match="got none"):
+        await move(str(tmp_path / "no.sqlite"), url(dsn))
     with pytest.raises(InputError, match="got one"):
         await move(url(dsn), url(dsn))
 
