@@ -152,7 +152,7 @@ class LedgerBuyer:
         purchase = self._purchase(sent, take, photos)
         wish = self._wishes.make(sent, take, photos, run=run)
         if self._leases is not None and not await self._store.was_sent(wish.purchase):
-            await purchase.take_place()  # before the intent, whose time runs
+            await purchase.place.take()  # before the intent, whose time runs
         return await self._buy(purchase, self._start(purchase, wish))
 
     async def _fetch(self, part: Part, run: int, take: int, error: InputError) -> Bought:

@@ -16,7 +16,7 @@ from ..errors import (
     NotFoundError,
     PhotaError,
 )
-from ..leases import Lease, Leases
+from ..leases import Leases
 from ..ledger.identity import request_id_of
 from ..ledger.records import (
     Begun,
@@ -42,6 +42,7 @@ from .held import HeldDestination
 from .options import Options
 from .owned import OwnedTasks
 from .photos import RequestPhotos
+from .placing import JobPlace
 from .proven import Proven
 from .sinks import Sink
 
@@ -76,8 +77,7 @@ class Purchase:
         self, terms: Terms, request: AnyRequest, target: Path | None, photos: RequestPhotos, place: str = ""
     ) -> None:
         self._options, self._store, self._sink = terms.options, terms.store, terms.sink
-        self._leases, self._place = terms.leases, place
-        self._lease: Lease | None = None
+        self.place = JobPlace(terms.leases, place)
         self._owned, self._account, self._proven = terms.owned, terms.account, terms.proven
         self._client = terms.options.client
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
@@ -108,26 +108,13 @@ class Purchase:
             raise unknown(self.request, self._known, "an earlier run may have bought it")
         if begun.action == "poll":
             self._job = Job(job_id=begun.record.job_id or "", status=JobStatus(""))
-            await self._adopt_place()
+            await self.place.adopt()
         if begun.action in ("buy", "resend"):
             await self._send()
 
-    async def take_place(self) -> None:
-        """Wait for a place among the jobs that all workers may have at the service, and take it once."""
-        if self._leases is not None and self._lease is None:
-            self._lease = await self._leases.acquire(self._place)
-
-    async def _adopt_place(self) -> None:
-        """Take over the place that an earlier run had for it, if there is one: following a job needs none."""
-        if self._leases is not None and self._lease is None:
-            self._lease = await self._leases.adopt(self._place)
-
     async def leave_place(self) -> None:
         """Give the place back, or leave it to a job that may still run."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            is_over = self._record is None or self._record.state in OVER
-            await (lease.release() if is_over else lease.abandon())
+        await self.place.leave(is_over=self._record is None or self._record.state in OVER)
 
     async def finish(self) -> Bought:
         """Wait for the job, fetch its pictures, name and record them."""
@@ -166,7 +153,7 @@ class Purchase:
     async def _submit(self) -> None:
         """Submit the job under the ledger's id and write down its id."""
         record = self._known
-        await self._confirm_place()
+        await self.place.confirm()
         self._job = await self._client.jobs._submit(  # noqa: SLF001 - one package
             self.request,
             client_request_id=request_id_of(record.purchase, record.copy, record.generation),
@@ -177,12 +164,6 @@ class Purchase:
         )
         self._is_fresh = False
         await self._change(Submitted(self._job.job_id))
-
-    async def _confirm_place(self) -> None:
-        await self._adopt_place()
-        await self.take_place()
-        if self._lease is not None:
-            await self._lease.confirm()
 
     @property
     def _known(self) -> Record:
@@ -210,7 +191,7 @@ class Purchase:
         from ..sending import send_sync  # noqa: PLC0415 - needs aiohttp
 
         client, ready, destination = self._client, self._photos.ready, self._destination
-        await self._confirm_place()
+        await self.place.confirm()
         try:
             result = await send_sync(client, self.request, destination, self._deadline, validate=True, ready=ready)
         except BaseException:

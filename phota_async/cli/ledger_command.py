@@ -16,7 +16,11 @@ from .streams import result, say
 
 @click.group()
 def ledger() -> None:
-    """Move what a ledger knows: from this machine to a database that machines share, or back."""
+    """Move what a ledger knows into another one.
+
+    \b
+    Example: phota ledger migrate out postgresql://studio@db/photos
+    """  # noqa: D301 - \b keeps click from joining the lines
 
 
 @ledger.command()
@@ -24,7 +28,9 @@ def ledger() -> None:
 @click.argument("target", metavar="TO")
 @json_option
 def migrate(*, source: str, target: str, as_json: bool) -> None:
-    """Move all records of one ledger into another, and hold every one against what is there then.
+    """Move all records of a ledger into another one.
+
+    Every record is held against what is there then.
 
     FROM and TO are folders of results, ledgers' files, or postgresql://USER@HOST/NAME; a password is better kept in a
     password file. Nothing is taken away, and what is there already may stay if it says the same. A run that is open on
