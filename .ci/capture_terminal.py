@@ -82,7 +82,7 @@ def read(master: int) -> bytes | None:
 
 def draw(screen: pyte.Screen, command: list[str], picture: Path, *, after: str | None) -> None:
     console = Console(record=True, width=screen.columns, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
-    console.print(Text("$ ", "bold green") + Text(after or " ".join(command), "bold"))
+    console.print(Text.assemble(("$ ", "bold green"), (after or " ".join(command), "bold")))
     lines = [line_of(screen, number) for number in range(screen.lines)]
     while lines and not lines[-1].plain.strip():
         lines.pop()

@@ -18,8 +18,9 @@ DATA = {".css", ".js", ".jinja", ".json", ".jpg", ".md", ".html", ".svg", ".ico"
 ENDINGS = {
     PACKAGE: CODE | DATA,
     "tests": CODE | {".heic", ".json", ".csv"},
-    "examples": {".py", ".png"},
+    "examples": {".py", ".png", ".svg"},
     "benchmarks": {".py"},
+    ".ci": {".py"},
 }
 ALONE = {"README.md", "LICENSE", "pyproject.toml", ".gitignore", ".ci/run", ".ci/lowest"}  # of a source distribution
 ANY_NAME = "tests/fuzz/found/*"  # inputs that were found; they end as they like

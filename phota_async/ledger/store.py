@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+import anyio
+
 from .. import threads
 from ..errors import LedgerError
 from ..results import StrPath, to_path
@@ -55,10 +57,11 @@ class Ledger:
     async def __aenter__(self) -> Self:
         if self._writer is not None or self._is_given_up:
             raise LedgerError(f"{self.path}: expected to be entered once, got a second time")
+        opening = asyncio.ensure_future(threads.run(self._open))
         try:
-            await threads.run(self._open)
+            await asyncio.shield(opening)
         except asyncio.CancelledError:
-            self._give_up()
+            await self._give_up(opening)
             raise
         self._digests = Digests(self._get_writer(), self.clock)
         return self
@@ -163,6 +166,8 @@ class Ledger:
         return f"<Ledger {self.path} {'closed' if self._writer is None else 'open'}>"
 
     def _open(self) -> None:
+        if self._is_given_up:
+            return
         self._lock.acquire()
         try:
             connection = connect(self.path)
@@ -183,12 +188,18 @@ class Ledger:
     def _is_there(self) -> bool:
         return self._lock.is_there() and os.path.lexists(self.path)
 
-    def _give_up(self) -> None:
-        """Close what a thread has opened, or let it do so itself: whoever wanted it was cancelled."""
+    async def _give_up(self, opening: "asyncio.Future[None]") -> None:
+        """Let the thread close what it opens, and wait for it: nobody shall find the lock held when this returns.
+
+        Who is cancelled once more leaves at once; the thread goes on all the same.
+        """
         with self._turn:
             self._is_given_up = True
+        opening.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # looked at: nobody waits
         if self._writer is not None:
             self.close()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([opening])
 
     def _get_writer(self) -> Writer:
         if self._writer is None:

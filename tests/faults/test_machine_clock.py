@@ -62,8 +62,7 @@ CALLS: dict[str, Call] = {
 }
 
 
-@pytest.mark.parametrize("jump", [-DAY, DAY])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("call", "jump"), [*((call, -DAY) for call in CALLS), ("held", DAY), ("job", DAY)])
 def test_a_clock_that_is_set_at_any_step_changes_nothing(fault: Trial, clocks: Clocks, call: str, jump: float) -> None:
     async def run(loop: SteppingLoop) -> None:
         with folder_in_memory() as folder:

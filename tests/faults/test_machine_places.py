@@ -319,8 +319,7 @@ def photos() -> Iterator[BatchItem]:
 
 CHANGES: list[tuple[Callable[[Path, Path], None], Mode, str]] = [
     (removed, "job", "inside"),
-    (removed, "sync", "beside"),
-    (a_file_instead, "job", "beside"),
+    (a_file_instead, "sync", "beside"),
     (a_link_instead, "job", "inside"),
     (a_link_instead, "sync", "beside"),
 ]

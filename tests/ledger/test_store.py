@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.steps import SteppingLoop, end_threads, every_step
+from support.steps import WAYS, SteppingLoop, Way, end_threads, every_step
 
 from phota_async import LedgerError
 from phota_async.ledger import Done, Ledger, Record, State, Submitted, schema
@@ -93,18 +93,19 @@ async def test_it_says_so_when_it_is_not_open(tmp_path: Path) -> None:
         await ledger.enter("")
 
 
-def test_cut_off_at_any_step_it_keeps_no_lock(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_cut_off_at_any_step_it_keeps_no_lock(tmp_path: Path, way: Way) -> None:
     """A thread opens and closes it, whoever is cancelled meanwhile; the next one finds it free."""
     path, cuts = tmp_path / "ledger.sqlite", 0
 
     async def flow(loop: SteppingLoop) -> None:
         await loop.cut(_opened_and_closed(path))
-
-    for loop in every_step(flow):
-        cuts += loop.was_cut
         lock = OwnerLock(path)
         lock.acquire()
         lock.release()
+
+    for loop in every_step(flow, way):
+        cuts += loop.was_cut
     assert cuts > 3
 
 
@@ -125,8 +126,11 @@ async def test_given_up_it_is_not_opened_again(tmp_path: Path, monkeypatch: pyte
     ledger = Ledger(tmp_path / "ledger.sqlite")
     task = asyncio.create_task(ledger.__aenter__())
     await asyncio.to_thread(opening.wait)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    for _ in range(2):  # the first waits for the thread, the second for nobody
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task], timeout=0.01)
+    assert task.cancelled()
     with pytest.raises(LedgerError, match="once"):
         await ledger.__aenter__()
     go_on.set()

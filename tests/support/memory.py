@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .steps import end_threads
+
 PLACE = Path("/dev/shm")  # Linux's
 
 
@@ -12,4 +14,7 @@ PLACE = Path("/dev/shm")  # Linux's
 def folder_in_memory() -> Iterator[Path]:
     """Give an empty folder on a file system in memory, or in the usual place for temporary files."""
     with tempfile.TemporaryDirectory(dir=PLACE if PLACE.is_dir() else None) as made:
-        yield Path(made)
+        try:
+            yield Path(made)
+        finally:
+            end_threads()  # one may be making a file there, whoever waited for it

@@ -230,7 +230,7 @@ ROWS = (
     ),
     row(
         "crowd",
-        "100,000 tasks call, wait for a place, or wait for jobs at once",
+        "100,000 tasks call or wait for a place, or 20,000 wait for jobs, at once",
         "in turn, within linear time and some kilobytes each; cut off, they leave nothing",
         f"{CROWD}::test_a_crowd_gets_its_turns_in_order_paid_calls_first_and_free_ones_all_the_same",
         f"{CROWD}::test_a_crowd_of_calls_waits_in_little_memory_and_leaves_nothing",
