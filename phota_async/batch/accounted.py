@@ -27,8 +27,9 @@ from .owned import OwnedTasks
 from .parts import Part
 from .photos import PhotoDesk
 from .proven import Proven
-from .purchase import Purchase, Terms
+from .purchase import Purchase
 from .sinks import DirectorySink, Sink
+from .terms import Terms
 from .wishes import Wishes, path_of
 
 

@@ -4,7 +4,6 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from ..errors import (
@@ -16,7 +15,6 @@ from ..errors import (
     NotFoundError,
     PhotaError,
 )
-from ..leases import Leases
 from ..ledger.identity import request_id_of
 from ..ledger.records import (
     Begun,
@@ -27,7 +25,6 @@ from ..ledger.records import (
     Record,
     Refused,
     State,
-    Store,
     Submitted,
     from_micros,
     to_micros,
@@ -37,29 +34,13 @@ from ..requests import AnyRequest
 from ..results import ImageResult
 from ..retry import age_of
 from .bought import Bought, mark_of, recalled, unknown
-from .budget import BudgetAccount, cost_of
+from .budget import cost_of
 from .held import HeldDestination
-from .options import Options
-from .owned import OwnedTasks
 from .photos import RequestPhotos
 from .placing import JobPlace
-from .proven import Proven
-from .sinks import Sink
+from .terms import Terms
 
 OVER = (State.DONE, State.FAILED)  # nothing of it runs at the service any more
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What all purchases of a batch share."""
-
-    options: Options
-    store: Store
-    sink: Sink
-    owned: OwnedTasks
-    account: BudgetAccount | None
-    proven: Proven
-    leases: Leases | None = None
-    """Places for jobs, where workers share a limit."""
 
 
 class Purchase:
