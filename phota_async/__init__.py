@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .batch import Batch, BatchItem, Budget, Outcome
+    from .batch import Batch, BatchItem, Budget, DirectorySink, ItemRunner, ItemSettings, ObjectSink, Outcome, run_item
     from .client import PhotaClient
     from .config import ClientConfig, RetryPolicy
     from .erasing import EraseReceipt
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
         TransportError,
         UploadError,
     )
-    from .ledger import Ledger
+    from .leases import MemoryLeases, PostgresLeases
+    from .ledger import Ledger, PostgresLedger
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
     from .pricing import estimate
@@ -53,7 +54,17 @@ if TYPE_CHECKING:
     from .scope import UserScope
 
 _HOMES = {
-    "batch": ("Batch", "BatchItem", "Budget", "Outcome"),
+    "batch": (
+        "Batch",
+        "BatchItem",
+        "Budget",
+        "DirectorySink",
+        "ItemRunner",
+        "ItemSettings",
+        "ObjectSink",
+        "Outcome",
+        "run_item",
+    ),
     "client": ("PhotaClient",),
     "config": ("ClientConfig", "RetryPolicy"),
     "errors": (
@@ -85,7 +96,8 @@ _HOMES = {
         "UploadError",
     ),
     "erasing": ("EraseReceipt",),
-    "ledger": ("Ledger",),
+    "leases": ("MemoryLeases", "PostgresLeases"),
+    "ledger": ("Ledger", "PostgresLedger"),
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
     "pricing": ("estimate",),
@@ -110,6 +122,7 @@ __all__ = [
     "ContentModerationError",
     "DeadlineError",
     "DecodeError",
+    "DirectorySink",
     "DownloadError",
     "EditRequest",
     "EnhanceRequest",
@@ -118,6 +131,8 @@ __all__ = [
     "ImageResult",
     "InputError",
     "InsufficientCreditsError",
+    "ItemRunner",
+    "ItemSettings",
     "Job",
     "JobFailedError",
     "JobStatus",
@@ -125,11 +140,15 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "Limiter",
+    "MemoryLeases",
     "NotFoundError",
+    "ObjectSink",
     "Outcome",
     "OutputImage",
     "PhotaClient",
     "PhotaError",
+    "PostgresLeases",
+    "PostgresLedger",
     "Profile",
     "ProfileStatus",
     "RateLimitError",
@@ -146,6 +165,7 @@ __all__ = [
     "UserScope",
     "__version__",
     "estimate",
+    "run_item",
 ]
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from .. import threads
 from ..errors import BudgetExceededError, InputError
+from ..leases import Leases
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
 from ..media.files import check_inside
@@ -26,7 +27,9 @@ from .owned import OwnedTasks
 from .parts import Part
 from .photos import PhotoDesk
 from .proven import Proven
-from .purchase import Purchase, Terms
+from .purchase import Purchase
+from .sinks import DirectorySink, Sink
+from .terms import Terms
 from .wishes import Wishes, path_of
 
 
@@ -38,10 +41,21 @@ class LedgerBuyer:
         ledger: As in `Batch`.
         name: The batch's name, part of what is bought.
         resend_unknown: As in `Batch`.
+        by_item: Whether items are carried out one by one, each in a run of its own: see `buy`.
+        sink: Where pictures go from the options' ``output``; ``None`` leaves them there.
+        leases: Places for jobs, where workers share a limit.
     """
 
     def __init__(
-        self, options: Options, ledger: StrPath | Store | Literal[True], *, name: str, resend_unknown: bool
+        self,
+        options: Options,
+        ledger: StrPath | Store | Literal[True],
+        *,
+        name: str,
+        resend_unknown: bool,
+        by_item: bool = False,
+        sink: Sink | None = None,
+        leases: Leases | None = None,
     ) -> None:
         if options.exists == "error":
             options = replace(options, exists="number")
@@ -49,7 +63,10 @@ class LedgerBuyer:
         self._store, self._own = _store_of(ledger, options.output)
         self._root = options.output if ledger is True else None  # a path is the user's to choose
         self._name = name
-        self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown)
+        self._by_item = by_item
+        self._sink = DirectorySink(options.output) if sink is None else sink
+        self._leases = leases
+        self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown, by_item=by_item)
         store = self._store
         self._foreign = ForeignFiles(options, self._wishes, store.was_sent, lambda: files_of(store.records()))
         self._owned = OwnedTasks()
@@ -71,14 +88,17 @@ class LedgerBuyer:
             raise
 
     async def _enter(self) -> None:
+        self._wishes.digests = self._store.digests if isinstance(self._store, Ledger) else None
+        if self._by_item:
+            await self._open_account()
+            return
         if self._options.output is not None:
             self._leftovers = await threads.run(Leftovers, self._options.output)
-        self._wishes.digests = self._store.digests if isinstance(self._store, Ledger) else None
         self._run = await self._store.enter(self._name)
         try:
             await self._open_account()
         except BaseException:
-            await self._store.leave(self._name)
+            await self._store.leave(self._name, self._run)
             raise
 
     async def _open_account(self) -> None:
@@ -103,7 +123,8 @@ class LedgerBuyer:
             await self._owned.aclose()
         finally:
             self._foreign.close()
-            await self._store.leave(self._name)
+            if not self._by_item:
+                await self._store.leave(self._name, self._run)
             await self._close()
 
     async def _close(self) -> None:
@@ -112,38 +133,47 @@ class LedgerBuyer:
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
+        return await self.buy(part, self._run)
+
+    async def buy(self, part: Part, run: int) -> Outcome:
+        """Finish one part in a run, which began with `Store.enter` or `Store.join`; errors are raised."""
         if found := await self._foreign.in_place_of(part):
             return outcome_of(part.item, "skipped", paths=found)
-        return await take_all(part.item, self._options.retry_missed + 1, partial(self._take, part))
+        return await take_all(part.item, self._options.retry_missed + 1, partial(self._take, part, run))
 
-    async def _take(self, part: Part, take: int) -> Bought:
+    async def _take(self, part: Part, run: int, take: int) -> Bought:
         """Buy one take, or finish or find what an earlier run bought."""
         try:
             photos = await self._wishes.identify(part)
         except InputError as error:
-            return await self._fetch(part, take, error)
+            return await self._fetch(part, run, take, error)
         sent = await self._wishes.as_sent(part, photos, self._store.was_sent)
         if sent is None:
             return Bought(result=ImageResult(()), cost=Decimal(0), is_kept=True)
         purchase = self._purchase(sent, take, photos)
-        wish = self._wishes.make(sent, take, photos, run=self._run)
+        wish = self._wishes.make(sent, take, photos, run=run)
+        if self._leases is not None and not await self._store.was_sent(wish.purchase):
+            await purchase.place.take()  # before the intent, whose time runs
         return await self._buy(purchase, self._start(purchase, wish))
 
-    async def _fetch(self, part: Part, take: int, error: InputError) -> Bought:
+    async def _fetch(self, part: Part, run: int, take: int, error: InputError) -> Bought:
         """Fetch what an earlier run bought for an item whose photo is gone; nothing can be bought any more."""
-        begun = await self._store.take_up(self._wishes.make(part, take, None, run=self._run))
+        begun = await self._store.take_up(self._wishes.make(part, take, None, run=run))
         if begun is None:
             raise error
         purchase = self._purchase(part, take, None)
-        self._remove_leftovers(purchase.target)
+        await self._remove_leftovers(purchase.target, begun)
         return await self._buy(purchase, purchase.start(begun, Decimal(0)))
 
     async def _buy(self, purchase: Purchase, beginning: Coroutine[Any, Any, None]) -> Bought:
         """Begin a purchase in a task that nobody cuts short, and finish it; hooks hear of both as of one call."""
 
         async def work() -> Bought:
-            await self._owned.run(beginning)
-            return await purchase.finish()
+            try:
+                await self._owned.run(beginning)
+                return await purchase.finish()
+            finally:
+                await self._owned.run(purchase.leave_place())
 
         operation, mode = purchase.request.operation, self._options.mode
         hooks = self._options.client._transport.hooks  # noqa: SLF001 - one package
@@ -152,18 +182,32 @@ class LedgerBuyer:
     def _purchase(self, part: Part, take: int, photos: Sequence[str] | None) -> Purchase:
         output, request = self._options.output, part.item.request
         target = None if output is None else part.target(self._options.names, output, take)
-        terms = Terms(self._options, self._store, self._owned, self._account, self._proven)
-        return Purchase(terms, request, target, self._desk.photos_of(request, photos))
+        terms = Terms(
+            options=self._options,
+            store=self._store,
+            sink=self._sink,
+            owned=self._owned,
+            account=self._account,
+            proven=self._proven,
+            leases=self._leases,
+        )
+        place = self._wishes.place_of(part, take)
+        return Purchase(terms, request, target, self._desk.photos_of(request, photos), place)
 
     async def _start(self, purchase: Purchase, wish: Wish) -> None:
         """Write the intent, send it and write the job's id: one step, which nobody cuts short."""
         begun, held = await self._begin(purchase, wish)
-        self._remove_leftovers(purchase.target)
+        await self._remove_leftovers(purchase.target, begun)
         await purchase.start(begun, held)
 
-    def _remove_leftovers(self, target: Path | None) -> None:
-        if self._leftovers is not None and target is not None:
+    async def _remove_leftovers(self, target: Path | None, begun: Begun) -> None:
+        """Remove what runs that died left of an item; whoever carries out single items looks where one did."""
+        if target is None:
+            return
+        if self._leftovers is not None:
             self._leftovers.remove(target)
+        elif begun.action in ("poll", "resend"):
+            await threads.run(lambda: Leftovers(target.parent, deep=False).remove(target))
 
     async def _begin(self, purchase: Purchase, wish: Wish) -> tuple[Begun, Decimal]:
         """Write the intent within the budget; what is bought already needs none of it."""

@@ -14,9 +14,9 @@ from ..ledger.records import Record
 from ..models import NOT_TOLD, KnownSubjects
 from ..pricing import named_subjects
 from ..requests import AnyRequest
-from ..results import ImageResult
+from ..results import ImageResult, OutputImage
 from ..telling import summarize
-from .held import are_inside, find_whole, from_stored
+from .held import find_stored
 from .items import BatchItem, Outcome, outcome_of
 
 
@@ -30,6 +30,8 @@ class Bought(msgspec.Struct, frozen=True, kw_only=True):
     """As in `Outcome`."""
     is_kept: bool = False
     """Whether it was all there, and nothing was sent or fetched."""
+    addresses: tuple[str, ...] = ()
+    """As in `Outcome`."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -69,6 +71,7 @@ def _outcome(item: BatchItem, bought: Sequence[Bought]) -> Outcome:
         "skipped" if all(each.is_kept for each in bought) else "done",
         result=last,
         paths=tuple(path for each in bought for path in each.paths),
+        addresses=tuple(address for each in bought for address in each.addresses),
         uncarried=tuple(path for each in bought for path in each.uncarried),
         missing=last.missing(),
         spent=None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0)),
@@ -77,10 +80,12 @@ def _outcome(item: BatchItem, bought: Sequence[Bought]) -> Outcome:
 
 def recall(record: Record, request: AnyRequest, output: Path | None) -> Bought | None:
     """Return what was delivered, if its files are all there, below the output, and whole. Blocks."""
-    files = from_stored(record.files, output)
-    images = find_whole(files) if are_inside(files, output) else None
-    if images is None:
-        return None
+    images = find_stored(record.files, output)
+    return None if images is None else recalled(images, record, request)
+
+
+def recalled(images: Sequence[OutputImage], record: Record, request: AnyRequest) -> Bought:
+    """Return what was delivered, given its pictures."""
     result = ImageResult(
         images,
         known_subjects=NOT_TOLD if record.counts is None else KnownSubjects(record.counts),

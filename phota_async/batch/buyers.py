@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from ..ledger.records import Store
 
 
-class Buyer(Protocol):
-    """What the workers hand their parts to."""
-
-    async def open(self) -> None:
-        """Begin."""
-        ...
+class Carrier(Protocol):
+    """Whoever carries out parts."""
 
     async def carry_out(self, part: Part) -> Outcome:
         """Finish one part; errors are raised."""
+        ...
+
+
+class Buyer(Carrier, Protocol):
+    """What the workers of a batch hand their parts to."""
+
+    async def open(self) -> None:
+        """Begin."""
         ...
 
     def hurry(self, grace: float) -> None:

@@ -15,7 +15,7 @@ from ..errors import (
     PhotaError,
     ResponseLostError,
 )
-from .buyers import Buyer
+from .buyers import Carrier
 from .halt import Halt
 from .items import NOTHING, BatchItem, Outcome, OutcomeStatus, outcome_of
 from .parts import Part
@@ -39,7 +39,7 @@ class Finisher:
         """Parts under way."""
         self._halt, self._on_begin, self._dry_run = halt, on_begin, dry_run
 
-    async def finish(self, part: Part, buyer: Buyer) -> Outcome:
+    async def finish(self, part: Part, buyer: Carrier) -> Outcome:
         """Carry out one part; whatever happens becomes its outcome."""
         if part.refusal is not None:
             return self._failed(part.item, part.refusal)

@@ -162,6 +162,12 @@ def are_inside(files: Sequence[File], output: Path | None) -> bool:
     return all(os.path.abspath(file.path).startswith(folder) for file in files)  # noqa: PTH100
 
 
+def find_stored(files: Sequence[File], output: Path | None) -> list[OutputImage] | None:
+    """Return the pictures of files as a ledger keeps them, if all are there, whole and below the output. Blocks."""
+    placed = from_stored(files, output)
+    return find_whole(placed) if are_inside(placed, output) else None
+
+
 def find_whole(files: Sequence[File]) -> list[OutputImage] | None:
     """Return the pictures of files that are all there with their size, or ``None``."""
     images = []

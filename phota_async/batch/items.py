@@ -42,6 +42,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     result: ImageResult | None = None
     paths: tuple[Path, ...] = ()
     """Files written, or found when skipped; of a dry run, where they would go, as far as that can be known."""
+    addresses: tuple[str, ...] = ()
+    """Where the pictures stand in an object store, when that is where they go: ``s3://bucket/sub/12.edit-1.jpg``."""
     uncarried: tuple[Path, ...] = ()
     """Those of the files written that did not get all they should have of their original's metadata, or not the
     mark: the original is gone or odd, or they are of a format that takes none. Their pictures are whole."""

@@ -90,11 +90,15 @@ class Leftovers:
     """Unfinished files below the output that were there when the batch began: runs that died left them.
 
     An item's own are removed when its turn comes; other programs may be writing the rest.
+
+    Args:
+        output: Where to look.
+        deep: Whether to look into folders too.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, *, deep: bool = True) -> None:
         self._parts: defaultdict[str, list[str]] = defaultdict(list)
-        for folder, name in _unfinished(output):
+        for folder, name in _unfinished(output, deep=deep):
             self._parts[str(Path(folder))].append(name)  # as targets spell it: sub, not ./sub
 
     def remove(self, target: Path) -> int:
@@ -116,7 +120,7 @@ class Leftovers:
         return len(mine)
 
 
-def _unfinished(output: Path) -> Iterator[tuple[str, str]]:
+def _unfinished(output: Path, *, deep: bool) -> Iterator[tuple[str, str]]:
     """Yield the folder and the name of each; ``os.walk`` would hold a list of the million files beside them."""
     folders = [str(output)]
     while folders:
@@ -124,7 +128,7 @@ def _unfinished(output: Path) -> Iterator[tuple[str, str]]:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
+                    folders += [entry.path] if deep else []
                 elif entry.name.endswith(PART) and entry.name.startswith("."):
                     yield folder, entry.name
 

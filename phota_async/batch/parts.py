@@ -97,6 +97,7 @@ def join(item: BatchItem, ends: Sequence[Outcome]) -> Outcome:
         status,
         result=_joined([end.result for end in ends if end.result is not None], named_subjects(item.request)),
         paths=tuple(path for end in ends for path in end.paths),
+        addresses=tuple(address for end in ends for address in end.addresses),
         uncarried=tuple(path for end in ends for path in end.uncarried),
         error=_first_error(status, ends),
         missing=tuple(dict.fromkeys(each for end in ends for each in end.missing)),

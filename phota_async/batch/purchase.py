@@ -4,9 +4,8 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
-from .. import threads
 from ..errors import (
     ConfigError,
     ConflictError,
@@ -26,7 +25,6 @@ from ..ledger.records import (
     Record,
     Refused,
     State,
-    Store,
     Submitted,
     from_micros,
     to_micros,
@@ -35,23 +33,14 @@ from ..models import Job, JobStatus
 from ..requests import AnyRequest
 from ..results import ImageResult
 from ..retry import age_of
-from .bought import Bought, check_pictures, mark_of, recall, unknown
-from .budget import BudgetAccount, cost_of
-from .held import HeldDestination, to_stored
-from .options import Options
-from .owned import OwnedTasks
+from .bought import Bought, check_pictures, mark_of, recalled, unknown
+from .budget import cost_of
+from .held import HeldDestination
 from .photos import RequestPhotos
-from .proven import Proven
+from .placing import JobPlace
+from .terms import Terms
 
-
-class Terms(msgspec.Struct, frozen=True):
-    """What all purchases of a batch share."""
-
-    options: Options
-    store: Store
-    owned: OwnedTasks
-    account: BudgetAccount | None
-    proven: Proven
+OVER = (State.DONE, State.FAILED)  # nothing of it runs at the service any more
 
 
 class Purchase:
@@ -62,17 +51,21 @@ class Purchase:
         request: What is bought.
         target: Path of its first picture, without a suffix; ``None`` keeps results in memory.
         photos: The request's.
+        place: What its place among ``terms.leases`` is called.
     """
 
-    def __init__(self, terms: Terms, request: AnyRequest, target: Path | None, photos: RequestPhotos) -> None:
-        self._options, self._store = terms.options, terms.store
+    def __init__(
+        self, terms: Terms, request: AnyRequest, target: Path | None, photos: RequestPhotos, place: str = ""
+    ) -> None:
+        self._options, self._store, self._sink = terms.options, terms.store, terms.sink
+        self.place = JobPlace(terms.leases, place)
         self._owned, self._account, self._proven = terms.owned, terms.account, terms.proven
         self._client = terms.options.client
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - one package
         self.request = request
         self.target = target
         self._photos = photos
-        self._record: Record
+        self._record: Record | None = None
         self._baseline = 0  # what the ledger counted before this run, in millionths of a dollar
         self._held = Decimal(0)
         self._is_fresh = False  # whether nothing was ever sent under its id
@@ -88,15 +81,21 @@ class Purchase:
             held: What is set aside in the budget for it.
         """
         self._record, self._held, self._is_fresh = begun.record, held, begun.action == "buy"
+        self._deadline = self._client._deadline(None)  # noqa: SLF001 - others may have been waited for
         self._taken_up = asyncio.get_running_loop().time()
         self._age_then = age_of(begun.record.first_intent_at or 0.0, self._store.clock())
         self._baseline = begun.record.lost if begun.action == "buy" else begun.record.committed
         if begun.action == "unknown":
-            raise unknown(self.request, self._record, "an earlier run may have bought it")
+            raise unknown(self.request, self._known, "an earlier run may have bought it")
         if begun.action == "poll":
-            self._job = Job(job_id=self._record.job_id or "", status=JobStatus(""))
+            self._job = Job(job_id=begun.record.job_id or "", status=JobStatus(""))
+            await self.place.adopt()
         if begun.action in ("buy", "resend"):
             await self._send()
+
+    async def leave_place(self) -> None:
+        """Give the place back, or leave it to a job that may still run."""
+        await self.place.leave(is_over=self._record is None or self._record.state in OVER)
 
     async def finish(self) -> Bought:
         """Wait for the job, fetch its pictures, name and record them."""
@@ -122,8 +121,11 @@ class Purchase:
                 await self._destination.check(self.request.num_output_images, self.request.output_format)
             if self._owned.is_closing:
                 raise ConfigError("the batch was left before this was sent")
-            await (self._submit() if self._record.mode == "job" else self._hold())
-        except LedgerError:
+            await (self._submit() if self._known.mode == "job" else self._hold())
+        except LedgerError as error:
+            if error.charged == "unknown":
+                raise
+            await self._refuse(error)
             raise
         except PhotaError as error:
             await self._refuse(error)
@@ -131,7 +133,8 @@ class Purchase:
 
     async def _submit(self) -> None:
         """Submit the job under the ledger's id and write down its id."""
-        record = self._record
+        record = self._known
+        await self.place.confirm()
         self._job = await self._client.jobs._submit(  # noqa: SLF001 - one package
             self.request,
             client_request_id=request_id_of(record.purchase, record.copy, record.generation),
@@ -143,9 +146,18 @@ class Purchase:
         self._is_fresh = False
         await self._change(Submitted(self._job.job_id))
 
+    @property
+    def _known(self) -> Record:
+        assert self._record is not None  # noqa: S101 - begun
+        return self._record
+
     def _last_moment(self) -> float:
-        """Return the deadline of a submit: waiting for a place must not carry it beyond the guard."""
-        if self._is_fresh:
+        """Return the deadline of a submit: waiting for a place must not carry it beyond the guard.
+
+        Where others share the store, one of them may have sent it meanwhile, while this process stood still: its id
+        makes that free while the service remembers it, and not longer.
+        """
+        if self._is_fresh and not self._store.is_shared:
             return self._deadline
         left = self._client.config.retry.resend_guard - self._age()
         return min(self._deadline, asyncio.get_running_loop().time() + left)
@@ -153,13 +165,14 @@ class Purchase:
     def _age(self) -> float:
         """Return the seconds since the first intent, by the clock that says more: the wall clock may be set back."""
         passed = asyncio.get_running_loop().time() - self._taken_up
-        return max(self._age_then + passed, age_of(self._record.first_intent_at or 0.0, self._store.clock()))
+        return max(self._age_then + passed, age_of(self._known.first_intent_at or 0.0, self._store.clock()))
 
     async def _hold(self) -> None:
         """Hold a synchronous call open and keep what it brings, in one step."""
         from ..sending import send_sync  # noqa: PLC0415 - needs aiohttp
 
         client, ready, destination = self._client, self._photos.ready, self._destination
+        await self.place.confirm()
         try:
             result = await send_sync(client, self.request, destination, self._deadline, validate=True, ready=ready)
         except BaseException:
@@ -174,9 +187,9 @@ class Purchase:
                 raise await self._conflict(error) from None
             if error.charged != "unknown":
                 await self._change(Refused(mark_of(error)))
-            elif self._record.mode == "sync":
+            elif self._known.mode == "sync":
                 await self._change(Lost(mark_of(error)))
-                raise unknown(self.request, self._record, error.sentence()) from None
+                raise unknown(self.request, self._known, error.sentence()) from None
         finally:
             self._settle()
 
@@ -185,9 +198,9 @@ class Purchase:
 
         That run may have prepared its photos otherwise: run as it was, this one asks with the same body.
         """
-        is_another_runs = self._record.intent_run != self._record.run
+        is_another_runs = self._known.intent_run != self._known.run
         await self._change((Refused if is_another_runs else Lost)(mark_of(error)))
-        lost = unknown(self.request, self._record, error.sentence())
+        lost = unknown(self.request, self._known, error.sentence())
         if is_another_runs:
             lost.hint = "an earlier run sent it otherwise: with the same prepare= as then, its job may be found"
         return lost
@@ -219,22 +232,24 @@ class Purchase:
             raise
 
     async def _submit_again(self, vanished: NotFoundError) -> None:
-        if self._record.mode != "job" or self._age() > self._client.config.retry.resend_guard:
+        if self._known.mode != "job" or self._age() > self._client.config.retry.resend_guard:
             raise await self._give_up(vanished)
         await self._submit()
 
     async def _give_up(self, error: NotFoundError) -> PhotaError:
         await self._change(Lost(mark_of(error)))
-        return unknown(self.request, self._record, "the service does not know its job any more")
+        return unknown(self.request, self._known, "the service does not know its job any more")
 
     async def _keep(self, result: ImageResult) -> None:
         """Name the files, then record them: one step, which nobody cuts short."""
         check_pictures(result)
         from ..sending import tell_saved  # noqa: PLC0415 - needs aiohttp
 
-        destination, record, options = self._destination, self._record, self._options
+        destination, record, options = self._destination, self._known, self._options
         try:
             files = () if destination is None else await destination.commit(result)
+            uncarried = self._photos.uncarried(result)
+            stored = await self._sink.deliver(files, result, options.output)
         except PhotaError as error:
             error.charged = "unknown"  # whatever it says of names and disks: this one is bought
             raise
@@ -244,26 +259,31 @@ class Purchase:
         is_paid = record.state is State.DONE  # its files were gone and are fetched again
         await self._change(
             Done(
-                files=to_stored(files, options.output),
+                files=stored,
                 cost=record.cost if is_paid else to_micros(cost),
                 counts=result.known_subjects.counts if result.known_subjects.is_told else None,
             )
         )
-        uncarried = self._photos.uncarried(result)
-        self._bought = Bought(result=result, cost=Decimal(0) if is_paid else cost, uncarried=uncarried)
+        self._bought = Bought(
+            result=result,
+            cost=Decimal(0) if is_paid else cost,
+            uncarried=uncarried,
+            addresses=self._sink.addresses(stored),
+        )
         for image in result.images:
             tell_saved(self._client, image)
 
     async def _recall(self) -> Bought | None:
         """Return what was delivered before, if it is still there; else its job, if there is one, has it."""
-        record = self._record
-        kept = await threads.run(recall, record, self.request, self._options.output)
-        if kept is None and record.job_id is None:
+        record = self._known
+        images = await self._sink.recall(record.files, self._options.output)
+        if images is None and record.job_id is None:
             path = record.files[0].path if record.files else self.request.operation
             raise DownloadError(path, "it was delivered, is gone, and a synchronous answer cannot be fetched again")
-        if kept is None:
+        if images is None:
             self._job = Job(job_id=record.job_id or "", status=JobStatus(""))
-        return kept
+            return None
+        return replace(recalled(images, record, self.request), addresses=self._sink.addresses(record.files))
 
     def _make_destination(self) -> HeldDestination | None:
         if self.target is None:
@@ -276,16 +296,17 @@ class Purchase:
 
     async def _change(self, change: Change) -> None:
         try:
-            self._record = await self._store.change(self._record, change)
+            self._record = await self._store.change(self._known, change)
         except LedgerError as error:
             error.charged = "unknown"
             raise
 
     def _settle(self) -> None:
         """Put what it cost, or may have cost, in the place of what was set aside."""
+        committed = self._known.committed
         if self._account is not None:
-            self._account.settle(self._held, from_micros(self._record.committed - self._baseline))
-        self._held, self._baseline = Decimal(0), self._record.committed
+            self._account.settle(self._held, from_micros(committed - self._baseline))
+        self._held, self._baseline = Decimal(0), committed
 
 
 def _discard(destination: HeldDestination | None) -> None:

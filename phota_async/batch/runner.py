@@ -60,7 +60,8 @@ class Batch:
             ``None`` keeps results in memory. Two items never share a place: a list, or another collection, is looked
             through when the block is entered, which raises `InputError` before anything is sent; of what can be
             read only once, the later item fails in its turn, before it is sent.
-        ledger: A `Ledger`, or the path of one: what is bought is written down before it is sent, so that the
+        ledger: A `Ledger`, the path of one, or an open `PostgresLedger`, on which other machines may carry out the
+            same batch at the same time: what is bought is written down before it is sent, so that the
             same batch, killed at any instant and run again, finishes what was begun and pays for nothing twice.
             ``True`` keeps it in ``output/.phota/ledger.sqlite``. An item is then known by its photos' content and
             its parameters, never by a file's name. ``None`` keeps none.

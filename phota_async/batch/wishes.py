@@ -1,10 +1,12 @@
 """What a batch tells its ledger it wants: the parts and takes of its items as wishes."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from ..errors import InputError
 from ..ledger.digests import KnownDigests
 from ..ledger.identity import purchase_of
 from ..ledger.photos import identify_photos
@@ -16,7 +18,13 @@ from .parts import Part
 
 
 def path_of(ledger: StrPath | bool, output: Path | None) -> StrPath:
-    """Return the path of a ledger's file; ``True`` means the usual place below the output."""
+    """Return the path of a ledger's file; ``True`` means the usual place below the output.
+
+    Raises:
+        InputError: It is a database's address, which would name a file here.
+    """
+    if isinstance(ledger, str) and ledger.startswith(("postgresql://", "postgres://")):
+        raise InputError("ledger: expected a path or an open PostgresLedger, got a database's address")
     return (output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger
 
 
@@ -27,9 +35,10 @@ class Wishes:
         options: How the batch buys.
         name: The batch's name, part of what is bought.
         resend_unknown: As in `Batch`.
+        by_item: Whether only an item's own record counts; see `Wish`.
     """
 
-    def __init__(self, options: Options, *, name: str, resend_unknown: bool) -> None:
+    def __init__(self, options: Options, *, name: str, resend_unknown: bool, by_item: bool = False) -> None:
         self._options = options
         self.digests: KnownDigests | None = None
         """What photos hashed to before, where that is remembered."""
@@ -39,6 +48,7 @@ class Wishes:
             mode=options.mode,
             guard=options.client.config.retry.resend_guard,
             resend_unknown=resend_unknown,
+            by_item=by_item,
         )
 
     async def identify(self, part: Part) -> tuple[str, ...]:
@@ -66,6 +76,12 @@ class Wishes:
         if whole is None or not await was_sent(self.make(whole, 1, photos, run=0).purchase):
             return part
         return whole if part.variation == 1 else None
+
+    def place_of(self, part: Part, take: int) -> str:
+        """Return what the place of a take's job is called, by every worker that may carry it out."""
+        item, batch = part.item, self._common.batch
+        what = f"{batch}\0{item.key}\0{item.request.operation}\0{part.variation}\0{take}"
+        return hashlib.blake2b(what.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def make(self, part: Part, take: int, photos: Sequence[str] | None, *, run: int) -> Wish:
         """Say what a take of a part buys.

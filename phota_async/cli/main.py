@@ -62,6 +62,7 @@ COMMANDS = {
         "Pick the best of each photo's variations, in a browser.",
         ("PIL",),
     ),
+    "ledger": LazyCommand("ledger_command:ledger", "Move a ledger into a database that machines share, or back."),
     "report": LazyCommand(
         "report_command:report",
         "Lay a run on one page: sources beside results, problems first.",
@@ -77,7 +78,7 @@ COMMANDS = {
 SECTIONS = {  # the order of the help; what is in none of them comes last
     "Photos": ("enhance", "edit", "remix", "generate"),
     "People": ("check", "train", "profiles"),
-    "Afterwards": ("resume", "jobs", "review", "report", "spend"),
+    "Afterwards": ("resume", "jobs", "review", "report", "spend", "ledger"),
     "Set up": ("demo", "doctor", "config", "completion", "sandbox"),
 }
 

@@ -108,6 +108,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which an intent may be sent again with its id."""
     resend_unknown: bool = False
     """Whether to buy anew what may have been bought already."""
+    by_item: bool = False
+    """Whether only a record that was made for this very item counts, as when items are carried out one by one by
+    many: nobody could tell a renamed item from another one that buys the same."""
 
 
 Action = Literal["buy", "resend", "poll", "done", "unknown", "budget"]
@@ -168,13 +171,23 @@ class Store(Protocol):
 
     clock: Callable[[], float]
     """Unix time, as all who share the store see it."""
+    is_shared: bool
+    """Whether other processes may write it meanwhile: what a run takes up is its own until it leaves or dies."""
 
     async def enter(self, batch: str) -> int:
-        """Begin a run of a batch and return its number; two at once are a `LedgerError`."""
+        """Begin a run of a batch and return its number.
+
+        A second one at once is a `LedgerError` where one process has the store to itself. In a shared one it has
+        records of its own: `begin` waits for those that another run has taken up, while that run lives.
+        """
         ...
 
-    async def leave(self, batch: str) -> None:
-        """End the run of a batch."""
+    async def join(self, batch: str) -> int:
+        """Begin a run of one item beside all others and return its number."""
+        ...
+
+    async def leave(self, batch: str, run: int | None = None) -> None:
+        """End a run of a batch; ``None`` ends those that this store's `enter` began."""
         ...
 
     async def was_sent(self, purchase: str) -> bool:
@@ -193,7 +206,10 @@ class Store(Protocol):
         ...
 
     async def change(self, record: Record, change: Change) -> Record:
-        """Write what happened (`rules.apply`) and return the record as it now is."""
+        """Write what happened (`rules.apply`) and return the record as it now is.
+
+        A record that another run has taken up since hears good news only (`rules.hears`).
+        """
         ...
 
     async def committed(self, batch: str) -> int:

@@ -14,7 +14,7 @@ The whole safety argument:
 from msgspec.structs import replace
 
 from ..retry import age_of
-from .records import Begun, Change, Done, JobFailed, Lost, Record, Refused, State, Submitted, Wish
+from .records import Action, Begun, Change, Done, JobFailed, Lost, Record, Refused, State, Submitted, Wish
 
 
 def begin(record: Record | None, wish: Wish, *, copy: int = 1, committed: int = 0) -> Begun:
@@ -72,6 +72,26 @@ def apply(record: Record, change: Change) -> Record:
     if isinstance(change, JobFailed):
         return replace(record, state=State.FAILED, error=change.error)
     return _refused(record, change)
+
+
+def hears(stored: Record, seen: Record, change: Change) -> bool:
+    """Whether a record takes what somebody says of it who saw it as ``seen``.
+
+    Another run may have taken it up since, from one that was frozen: then only what was delivered counts, and the
+    job of the very id that is under way. What the frozen one could not do says nothing about the other's work.
+    """
+    is_same = stored.generation == seen.generation
+    if isinstance(change, Done) or (stored.run == seen.run and is_same):
+        return True
+    return isinstance(change, Submitted) and stored.state is State.INTENT and is_same
+
+
+def begun_before(record: Record, wish: Wish) -> Begun:
+    """Say again what `begin` said, for one whose answer was lost on its way from the database."""
+    actions: dict[State, Action] = {State.DONE: "done", State.SUBMITTED: "poll", State.UNKNOWN: "unknown"}
+    if record.state is State.INTENT:
+        return Begun(action="buy" if record.intent_run == wish.run else "resend", record=record)
+    return Begun(action=actions.get(record.state, "budget"), record=record)
 
 
 def _refused(record: Record, change: Refused) -> Record:

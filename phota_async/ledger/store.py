@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -41,6 +41,8 @@ class Ledger:
         clock: Unix time.
     """
 
+    is_shared = False
+
     def __init__(self, path: StrPath, *, clock: Callable[[], float] = time.time) -> None:
         self.path = to_path(path)
         self.clock = clock
@@ -50,7 +52,7 @@ class Ledger:
         self._is_given_up = False
         self._committed: dict[str, int] = {}  # belongs, as the next one, to the writer's thread once that runs
         self._live: dict[tuple[str, int], Record] = {}  # what is under way, as it is stored: nobody else writes
-        self._running: set[str] = set()
+        self._running: dict[str, int] = {}  # batch: run
 
     async def __aenter__(self) -> Self:
         if self._writer is not None or self._is_given_up:
@@ -92,16 +94,22 @@ class Ledger:
         """
         if batch in self._running:
             raise LedgerError(f"{self.path}: a batch named {batch!r} is running on it already")
-        self._running.add(batch)
+        self._running[batch] = 0
         try:
-            return await self._get_writer().run(rows.next_run)
+            run = self._running[batch] = await self._get_writer().run(rows.next_run)
         except BaseException:
-            self._running.discard(batch)
+            self._running.pop(batch, None)
             raise
+        return run
 
-    async def leave(self, batch: str) -> None:
-        """End the run of a batch."""
-        self._running.discard(batch)
+    async def join(self, batch: str) -> int:  # noqa: ARG002 - nobody else is there who would have to know
+        """Begin a run of one item beside all others and return its number."""
+        return await self._get_writer().run(rows.next_run)
+
+    async def leave(self, batch: str, run: int | None = None) -> None:
+        """End a run of a batch."""
+        if run is None or self._running.get(batch) == run:
+            self._running.pop(batch, None)
 
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already; takes nothing up."""
@@ -138,6 +146,15 @@ class Ledger:
             if len(found) < PAGE:
                 return
             after = (found[-1].purchase, found[-1].copy)
+
+    async def is_running(self) -> bool:
+        """Whether a run is alive on it; other processes cannot have one while this one has the ledger."""
+        return bool(self._running)
+
+    async def load(self, records: Sequence[Record]) -> None:
+        """Write records as another ledger had them; see `moving`."""
+        pages = tuple(records)
+        await self._get_writer().run(lambda connection: self._load(connection, pages))
 
     @property
     def digests(self) -> Digests:
@@ -207,9 +224,16 @@ class Ledger:
 
     def _change(self, connection: sqlite3.Connection, record: Record, change: Change) -> Record:
         stored = self._live.get((record.purchase, record.copy)) or rows.get(connection, record)
+        if not rules.hears(stored, record, change):
+            return stored
         changed = rules.apply(stored, change)
         self._put(connection, changed, stored.committed)
         return changed
+
+    def _load(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+        for record in records:
+            if rows.load(connection, record, str(self.path)):
+                self._committed[record.batch] = self._committed.get(record.batch, 0) + record.committed
 
     def _put(self, connection: sqlite3.Connection, record: Record, before: int) -> None:
         """Write a record, and keep the sums and what is under way in memory.
@@ -232,5 +256,9 @@ def _find(connection: sqlite3.Connection, wish: Wish) -> tuple[Record | None, in
     if last is None:
         return None, 1
     if last.copy == 1:  # the only one
-        return (None if last.run == wish.run else last), 2
-    return rows.find(connection, wish.purchase, run=wish.run, item=wish.item), last.copy + 1
+        found = None if last.run == wish.run else last
+    else:
+        found = rows.find(connection, wish.purchase, run=wish.run, item=wish.item)
+    if found is not None and wish.by_item and found.item != wish.item:
+        found = None
+    return found, last.copy + 1

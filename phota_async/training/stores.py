@@ -63,7 +63,7 @@ class StoreUploader:
         """What `open_uploader` makes an equal one of."""
         self.lifetime = lifetime
         self._advice = CREDENTIALS[scheme]
-        self._store = _open(self.place, settings)
+        self._store = open_store(self.place, settings)
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __repr__(self) -> str:
@@ -101,7 +101,7 @@ class StoreUploader:
         try:
             return action()
         except Exception as error:  # noqa: BLE001 - obstore raises its own, OSErrors and ValueErrors
-            raise UploadError(name, self.place, _reason(error)).with_context(hint=self._hint(error)) from None
+            raise UploadError(name, self.place, reason_of(error)).with_context(hint=self._hint(error)) from None
 
     def _hint(self, error: Exception) -> str:
         text = str(error)
@@ -137,7 +137,12 @@ def _shown(address: str) -> str:
     return repr(address.split("?", maxsplit=1)[0][:60])
 
 
-def _open(place: str, settings: Mapping[str, str]) -> "Store":
+def open_store(place: str, settings: Mapping[str, str]) -> "Store":
+    """Open a store by its place and obstore's words for its settings, as `parse_address` gives them.
+
+    Raises:
+        ConfigError: It cannot be used, or obstore is missing.
+    """
     try:
         from obstore.store import from_url  # noqa: PLC0415 - an extra
     except ImportError:
@@ -149,10 +154,10 @@ def _open(place: str, settings: Mapping[str, str]) -> "Store":
     try:
         store: Any = from_url(place, client_options=options, retry_config=RETRY, **given)
     except Exception as error:  # noqa: BLE001 - whatever it is, the address cannot be used
-        raise ConfigError(f"{place}: {_reason(error)}") from None
+        raise ConfigError(f"{place}: {reason_of(error)}") from None
     return cast("Store", store)  # by its scheme
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return what an error of obstore's says, without its innards; it names no key and no signature."""
     return str(error).split("\n\nDebug source", maxsplit=1)[0].split("<?xml", maxsplit=1)[0].strip(" :")

@@ -185,6 +185,34 @@ class StoreSuite:
         await store.change(begun.record, Done((FILE,), None, {}))
         assert (await begin(store, await enter(store), item="new.jpg")).action == "done"
 
+    async def test_where_items_come_one_by_one_only_their_own_records_count(self, store: Store) -> None:
+        for _ in range(3):
+            for item, copy in (("a", 1), ("b", 2)):
+                run = await store.join("")
+                begun = await begin(store, run, item=item, by_item=True)
+                assert (begun.record.copy, begun.record.generation) == (copy, 0)
+                await store.leave("", run)
+        assert [each.item async for each in store.records()] == ["a", "b"]
+
+    async def test_runs_of_single_items_are_beside_all_others(self, store: Store) -> None:
+        whole = await store.enter("b")
+        runs = {await store.join("b") for _ in range(5)}
+        assert len(runs | {whole}) == 6
+        for run in runs:
+            await store.leave("b", run)
+        await store.leave("b", whole)
+        assert await store.enter("b") not in runs
+
+    async def test_a_record_that_another_run_took_up_hears_good_news_only(self, store: Store) -> None:
+        first, second = await store.join(""), await store.join("")
+        mine = (await begin(store, first, item="a", by_item=True)).record
+        await store.leave("", first)
+        taken = (await begin(store, second, item="a", by_item=True)).record
+        for change in (Refused("402"), Lost("reset"), JobFailed("500")):
+            assert await store.change(mine, change) == taken
+        assert (await store.change(mine, Submitted("job-1"))).job_id == "job-1"
+        assert (await store.change(mine, Done((FILE,), 1, {}))).state is State.DONE
+
     async def test_batches_are_apart(self, store: Store) -> None:
         one, other = await store.enter("one"), await store.enter("other")
         await begin(store, one, "p1", batch="one", price=100)

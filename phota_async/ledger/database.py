@@ -1,0 +1,151 @@
+"""Connections to a PostgreSQL that many processes share: few, kept, and made anew while the server restarts.
+
+Needs the extra `distributed`. An operation is a transaction. One that broke off is tried again as long as patience
+lasts, also when nobody can tell whether its commit arrived: operations given here can bear being run twice.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import ConfigError, LedgerError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+    Connection = AsyncConnection[tuple[Any, ...]]
+else:
+    Connection = Any  # the driver belongs to an extra
+
+T = TypeVar("T")
+PATIENCE = 120.0  # seconds for which a server may be away
+CONNECTIONS = 8  # of one process, at most
+CONNECT_TIMEOUT = 5  # seconds
+FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between attempts
+NOW = "extract(epoch FROM clock_timestamp())::float8"
+# A process that stands still within a transaction must not keep others from theirs.
+SETTINGS = """SET synchronous_commit = on; SET statement_timeout = '30s';
+    SET idle_in_transaction_session_timeout = '10s'"""
+
+
+class Database:
+    """A PostgreSQL.
+
+    Args:
+        dsn: ``postgresql://USER@HOST/NAME``, or words as of libpq; it is shown nowhere.
+        patience: Seconds for which an operation is tried while the server is away.
+    """
+
+    def __init__(self, dsn: str, *, patience: float = PATIENCE) -> None:
+        self._dsn, self.patience = dsn, patience
+        self.name = name_of(dsn)
+        """Host and database, for people."""
+        self._idle: list[Connection] = []
+        self._places = asyncio.Semaphore(CONNECTIONS)
+        self._ahead: float | None = None
+        self._is_closed = False
+
+    async def run(self, operation: Callable[[Connection], Awaitable[T]], *, patience: float | None = None) -> T:
+        """Run an operation in a transaction and return what it returned, once that is durable.
+
+        Raises:
+            LedgerError: The server stayed away, or refuses what is asked.
+        """
+        from psycopg import Error, InterfaceError, OperationalError  # noqa: PLC0415 - of an extra
+
+        until = time.monotonic() + (self.patience if patience is None else patience)
+        delay = FIRST_DELAY
+        while True:
+            try:
+                return await self._try(operation)
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() + delay > until:
+                    raise LedgerError(f"{self.name} cannot be reached: {_words(error)}") from None
+            except (Error, UnicodeError) as error:
+                raise LedgerError(f"{self.name}: {_words(error)}") from None
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
+
+    async def connect(self) -> Connection:
+        """Return a connection of one's own, to be closed."""
+        from psycopg import AsyncConnection  # noqa: PLC0415 - of an extra
+
+        connection = await AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
+        try:
+            await connection.execute(SETTINGS)
+            await self.look_at_clock(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def look_at_clock(self, connection: Connection) -> float:
+        """Learn how far the server's clock is ahead of this process's own, and return the server's time."""
+        before = time.monotonic()
+        row = await (await connection.execute(f"SELECT {NOW}")).fetchone()
+        assert row is not None  # noqa: S101 - SELECT gives one
+        self._ahead = float(row[0]) - (before + time.monotonic()) / 2
+        return float(row[0])
+
+    def clock(self) -> float:
+        """Return the server's Unix time, as of the last look at it."""
+        return time.time() if self._ahead is None else time.monotonic() + self._ahead
+
+    async def aclose(self) -> None:
+        """Close the connections; safe to call again."""
+        self._is_closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.name}>"
+
+    async def _try(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        async with self._places:
+            if self._is_closed:
+                raise LedgerError(f"{self.name} is closed")
+            connection = self._idle.pop() if self._idle else await self.connect()
+            try:
+                async with connection.transaction():
+                    value = await operation(connection)
+            except BaseException:  # what state it is in is not worth finding out
+                await connection.close()
+                raise
+            if self._is_closed:
+                await connection.close()
+            else:
+                self._idle.append(connection)
+            return value
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """End a task of one's own. A task group would bind whoever opens a store to close it in the same task."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def name_of(dsn: str) -> str:
+    """Return the host and the name of a database, without user and password.
+
+    Raises:
+        ConfigError: It is no address of a database, or psycopg is missing.
+    """
+    try:
+        from psycopg import ProgrammingError  # noqa: PLC0415 - of an extra
+        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("PostgreSQL needs psycopg").with_context(
+            hint='pip install "phota-async[distributed]"'
+        ) from None
+    try:
+        words = conninfo_to_dict(dsn)
+    except (ProgrammingError, TypeError):
+        raise ConfigError("dsn: expected postgresql://USER@HOST/NAME, got something else") from None
+    return f"postgresql://{words.get('host') or 'localhost'}/{words.get('dbname') or ''}"
+
+
+def _words(error: Exception) -> str:
+    """Return the first line of what a driver says; further ones may repeat values."""
+    text = str(error).strip().partition("\n")[0]
+    return text or type(error).__name__

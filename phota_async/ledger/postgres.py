@@ -1,0 +1,254 @@
+"""The ledger that many machines share: PostgreSQL. Needs the extra `distributed`.
+
+Many runs of one batch are at work at once. What a run has taken up is its own, until it ended it, left, or has not
+been heard of for ``ttl`` seconds. Then another one takes it up, and sends it under the same id: should the first only
+have stood still and go on sending, the service answers for free while it remembers the id, and nobody sends longer.
+All times are the server's.
+"""
+
+import asyncio
+import secrets
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self, TypeVar
+
+from msgspec.structs import replace
+
+from ..errors import ConfigError, LedgerError
+from . import rules, shared_rows
+from .database import PATIENCE, Connection, Database, end
+from .records import Begun, Change, Record, Wish
+from .tables import migrate
+
+T = TypeVar("T")
+TTL = 30.0  # seconds without a sign of life after which what a run had is free
+PAGE = 500  # records read at once
+FIRST_LOOK, NEXT_LOOKS = 0.1, 1.0  # seconds between looks at what another run has
+FORGOTTEN = 86400.0  # seconds after which a run that died leaves the list
+JOIN = """INSERT INTO phota.run (run, batch, expires_at)
+    VALUES (nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING run"""
+BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
+    SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
+    FROM unnest(%s::bigint[], %s::text[]) AS mine (run, batch)
+    ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
+FORGET = "DELETE FROM phota.run WHERE expires_at < clock_timestamp() - make_interval(secs => %s)"
+LEAVE = "DELETE FROM phota.run WHERE run = ANY(%s::bigint[])"
+WAS_SENT = "SELECT 1 FROM phota.purchase WHERE purchase = %s AND state NOT IN ('planned', 'failed') LIMIT 1"
+
+
+class PostgresLedger:
+    """A durable account of batches that many processes share.
+
+    Usage::
+
+        async with PostgresLedger("postgresql://studio@db/photos") as ledger:
+            outcome = await run_item(client, item, "results", None, ledger)
+
+    Its tables are made in the schema ``phota``. An event loop has its own.
+
+    Args:
+        dsn: ``postgresql://USER@HOST/NAME``, or words as of libpq; a password is better kept in a password file.
+        ttl: Seconds without a sign of life after which what a run had taken up is another one's.
+        patience: Seconds for which the server may be away: what is paid waits so long to be written down, and
+            nothing new is sent meanwhile.
+        clock: Unix time, for tests; ``None`` takes the server's.
+    """
+
+    is_shared = True
+
+    def __init__(
+        self, dsn: str, *, ttl: float = TTL, patience: float = PATIENCE, clock: Callable[[], float] | None = None
+    ) -> None:
+        if not 0 < ttl < FORGOTTEN:
+            raise ConfigError(f"ttl: expected more than 0 and less than {FORGOTTEN:.0f} seconds, got {ttl!r}")
+        self._database = Database(dsn, patience=patience)
+        self._is_servers_time = clock is None
+        self.clock: Callable[[], float] = clock or self._database.clock
+        self._ttl = ttl
+        self._runs: dict[int, str] = {}  # run: batch
+        self._entered: defaultdict[str, set[int]] = defaultdict(set)
+        self._scope: AsyncExitStack | None = None
+
+    @property
+    def path(self) -> str:
+        """What a budget knows it by: host and database."""
+        return self._database.name
+
+    async def __aenter__(self) -> Self:
+        if self._scope is not None:
+            raise LedgerError(f"{self._database.name}: expected to be entered once, got a second time")
+        async with AsyncExitStack() as scope:
+            scope.push_async_callback(self._database.aclose)
+            await migrate(self._database)
+            await self._execute(FORGET, FORGOTTEN)
+            scope.push_async_callback(end, asyncio.create_task(self._live()))
+            self._scope = scope.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. What runs had taken up and not ended is free after ``ttl``. Safe to call again."""
+        if self._scope is not None:
+            await self._scope.aclose()
+
+    async def enter(self, batch: str) -> int:
+        """Begin a run of a batch beside others and return its number."""
+        run = await self.join(batch)
+        self._entered[batch].add(run)
+        return run
+
+    async def join(self, batch: str) -> int:
+        """Begin a run of one item beside all others and return its number."""
+        run = await self._run(lambda connection: self._join(connection, batch))
+        self._runs[run] = batch
+        return run
+
+    async def leave(self, batch: str, run: int | None = None) -> None:
+        """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
+        runs = [run] if run is not None else list(self._entered[batch])
+        self._entered[batch].difference_update(runs)
+        for each in runs:
+            self._runs.pop(each, None)
+        if runs:
+            await self._leave(runs)
+
+    async def was_sent(self, purchase: str) -> bool:
+        """Whether a purchase may have been bought already; takes nothing up."""
+        return await self._run(lambda connection: shared_rows.one(connection, WAS_SENT, [purchase])) is not None
+
+    async def begin(self, wish: Wish) -> Begun:
+        """Find or make the record of a wish, check the cap and write the intent; durable when it returns.
+
+        Waits while another run that lives has the item's record.
+        """
+        ticket = secrets.token_hex(16)
+        return await self._when_free(lambda connection: self._begin(connection, wish, ticket))
+
+    async def take_up(self, wish: Wish) -> Begun | None:
+        """Find a job that an earlier run submitted for an item whose photo is gone; durable when it returns."""
+        found = await self._when_free(lambda connection: self._take_up(connection, wish))
+        return found[0] if found else None
+
+    async def change(self, record: Record, change: Change) -> Record:
+        """Write what happened to a record and return it as it now is; durable when it returns."""
+        return await self._run(lambda connection: self._change(connection, record, change))
+
+    async def committed(self, batch: str) -> int:
+        """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
+        return await self._run(lambda connection: shared_rows.committed(connection, batch))
+
+    async def records(self, batch: str | None = None) -> AsyncIterator[Record]:
+        """Yield the records, of one batch or of all, in the order of their ids."""
+        after = ("", 0)
+        while True:
+            found = await self._page(batch, after)
+            for record in found:
+                yield record
+            if len(found) < PAGE:
+                return
+            after = (found[-1].purchase, found[-1].copy)
+
+    async def is_running(self) -> bool:
+        """Whether a run is alive, of whichever process."""
+        alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
+        return await self._run(lambda connection: shared_rows.one(connection, alive, ())) is not None
+
+    async def load(self, records: Sequence[Record]) -> None:
+        """Write records as another ledger had them; see `moving`."""
+        await self._run(lambda connection: shared_rows.load(connection, records, self._database.name))
+
+    @property
+    def database(self) -> Database:
+        """Where the tables are."""
+        return self._database
+
+    def __repr__(self) -> str:
+        return f"<PostgresLedger {self._database.name}, {len(self._runs)} runs>"
+
+    async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        if self._scope is None:
+            raise LedgerError(f"{self._database.name} is not open: async with PostgresLedger(dsn) as ledger")
+        return await self._database.run(operation)
+
+    async def _execute(self, statement: str, *values: object) -> None:
+        async def operation(connection: Connection) -> None:
+            await connection.execute(statement.encode(), values)
+
+        await self._database.run(operation)
+
+    async def _page(self, batch: str | None, after: tuple[str, int]) -> list[Record]:
+        return await self._run(lambda connection: shared_rows.page(connection, batch, after, PAGE))
+
+    async def _when_free(self, operation: Callable[[Connection], Awaitable[T | None]]) -> T:
+        """Run an operation until it has an answer, which it has not while another run has the record."""
+        delay = FIRST_LOOK
+        while (found := await self._run(operation)) is None:
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, NEXT_LOOKS)
+        return found
+
+    async def _live(self) -> None:
+        """Give signs of life for this process's runs."""
+        while True:
+            await asyncio.sleep(self._ttl / 3)
+            if self._runs:
+                try:
+                    await self._execute(BEAT, self._ttl, list(self._runs), list(self._runs.values()))
+                except LedgerError:  # whoever needs the server hears of it; others may take up what is ours meanwhile
+                    continue
+
+    async def _join(self, connection: Connection, batch: str) -> int:
+        row = await shared_rows.one(connection, JOIN, (batch, self._ttl))
+        assert row is not None  # noqa: S101 - it returns one
+        return int(row[0])
+
+    async def _leave(self, runs: list[int]) -> None:
+        try:
+            await self._execute(LEAVE, runs)
+        except LedgerError:  # it ends by itself
+            return
+
+    async def _begin(self, connection: Connection, wish: Wish, ticket: str) -> Begun | None:
+        if written := await shared_rows.by_ticket(connection, wish.purchase, ticket):
+            return rules.begun_before(written, wish)
+        await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
+        found = await shared_rows.find(connection, wish)
+        if found is not None and found[0]:
+            return None
+        record = None if found is None else found[1]
+        copy = await shared_rows.next_copy(connection, wish.purchase) if record is None else record.copy
+        spent = await shared_rows.committed(connection, wish.batch, lock=True) if wish.cap is not None else 0
+        if self._is_servers_time:  # after all waiting: a process may have stood still since it made the wish
+            wish = replace(wish, now=await self._database.look_at_clock(connection))
+        begun = rules.begin(record, wish, copy=copy, committed=spent)
+        await shared_rows.put(connection, begun.record, ticket)
+        await shared_rows.add(connection, wish.batch, begun.record.committed - (record.committed if record else 0))
+        return begun
+
+    async def _take_up(self, connection: Connection, wish: Wish) -> tuple[Begun | None] | None:
+        found = await shared_rows.find_job(connection, wish)
+        if found is None:
+            return (None,)
+        is_taken, record = found
+        if is_taken:
+            return None
+        begun = rules.begin(record, wish)
+        await shared_rows.update(connection, begun.record)
+        return (begun,)
+
+    async def _change(self, connection: Connection, record: Record, change: Change) -> Record:
+        stored = await shared_rows.get(connection, record)
+        if stored is None:
+            raise LedgerError(f"{self._database.name}: expected the record that was begun, got none")
+        if not rules.hears(stored, record, change):
+            return stored
+        changed = rules.apply(stored, change)
+        await shared_rows.update(connection, changed)
+        await shared_rows.add(connection, changed.batch, changed.committed - stored.committed)
+        return changed

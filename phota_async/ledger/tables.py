@@ -1,0 +1,69 @@
+"""The tables in a PostgreSQL, in a schema of their own, and how older ones become newer ones."""
+
+from collections.abc import Sequence
+
+from ..errors import LedgerError
+from .database import Connection, Database
+
+TURN = 0x50686F74  # names the lock under which one process at a time makes tables
+CREATE = (
+    """
+    CREATE TABLE phota.purchase (
+        purchase text COLLATE "C" NOT NULL, copy integer NOT NULL, batch text NOT NULL, item text NOT NULL,
+        operation text NOT NULL, take integer NOT NULL, mode text NOT NULL, state text NOT NULL,
+        generation integer NOT NULL, run bigint NOT NULL, intent_run bigint NOT NULL, first_intent_at float8,
+        reserved bigint, cost bigint, lost bigint NOT NULL, job_id text, files text NOT NULL,
+        counts text NOT NULL, error text, ticket text,
+        PRIMARY KEY (purchase, copy)
+    )
+    """,
+    "CREATE INDEX open_purchase ON phota.purchase (batch, item) WHERE state NOT IN ('done', 'failed')",
+    "CREATE TABLE phota.account (batch text PRIMARY KEY, committed bigint NOT NULL)",
+    "CREATE SEQUENCE phota.run_number",
+    "CREATE TABLE phota.run (run bigint PRIMARY KEY, batch text NOT NULL, expires_at timestamptz NOT NULL)",
+    """
+    CREATE TABLE phota.lease (
+        name text NOT NULL, slot integer NOT NULL, key text, token text,
+        alive_until timestamptz, expires_at timestamptz,
+        PRIMARY KEY (name, slot), UNIQUE (name, key)
+    )
+    """,
+    "CREATE INDEX lease_token ON phota.lease (token)",
+)
+STEPS: Sequence[Sequence[str]] = (CREATE,)
+"""``STEPS[n]`` makes version n + 1 of version n. Steps are never changed once released."""
+
+
+async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    """Bring the tables to the newest version, whoever else tries that now.
+
+    Raises:
+        LedgerError: A newer client made them, or this user may not make them.
+    """
+
+    async def operation(connection: Connection) -> None:
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (TURN,))
+        version = await _version(connection)
+        if version > len(steps):
+            raise LedgerError(
+                f"{database.name}: expected tables of version {len(steps)} or older, got {version}"
+            ).with_context(hint="a newer phota_async made them: use that one")
+        for step in steps[version:]:
+            for statement in step:
+                await connection.execute(statement.encode())
+        if version < len(steps):
+            await connection.execute("DELETE FROM phota.version")
+            await connection.execute("INSERT INTO phota.version VALUES (%s)", (len(steps),))
+
+    await database.run(operation, patience=0.0)
+
+
+async def _version(connection: Connection) -> int:
+    """Return the version of the tables, 0 where there are none yet; then there is a place for them."""
+    found = await (await connection.execute("SELECT to_regclass('phota.version')::text")).fetchone()
+    if found is None or found[0] is None:
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS phota")
+        await connection.execute("CREATE TABLE phota.version (version integer NOT NULL)")
+        return 0
+    row = await (await connection.execute("SELECT version FROM phota.version")).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,173 @@
+"""Several processes on the same items at once: killed, stopped, with a database that goes away; all is bought once."""
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import support
+from support.postgres import Server, running_server
+
+from phota_async import PostgresLedger
+from phota_async.ledger import State
+from phota_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.system
+
+COUNT, CAP = 42, 8
+WORKER = Path(support.__file__ or "").parent / "fleet_worker.py"
+
+
+class Fleet:
+    """Workers, the service they buy from, and how many jobs were unfinished there at once."""
+
+    def __init__(self, sandbox: Sandbox, dsn: str, folder: Path) -> None:
+        self.sandbox, self.dsn, self.folder = sandbox, dsn, folder
+        self.unfinished = self.most = self.jobs = 0
+        self._followers = set[asyncio.Task[None]]()
+        add = sandbox._parts.jobs.add
+
+        def note(job: Any) -> None:
+            add(job)
+            self.jobs += 1
+            self.unfinished += 1
+            self.most = max(self.most, self.unfinished)
+            self._followers.add(asyncio.create_task(self._follow(job)))
+
+        setattr(sandbox._parts.jobs, "add", note)  # noqa: B010 - in its place
+
+    async def _follow(self, job: Any) -> None:
+        await job.done.wait()
+        self.unfinished -= 1
+
+    @asynccontextmanager
+    async def worker(self, number: int) -> AsyncIterator[Process]:
+        told = {
+            "dsn": self.dsn,
+            "base_url": self.sandbox.base_url,
+            "folder": str(self.folder),
+            "count": COUNT,
+            "start": number * COUNT // 3,
+            "cap": CAP,
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(WORKER), json.dumps(told), stdin=PIPE, stdout=PIPE
+        )
+        try:
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    async def begin(self, *workers: Process) -> None:
+        """Let workers begin, all at once."""
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write(b"go\n")
+            await worker.stdin.drain()
+
+    async def sees(self, jobs: int) -> None:
+        """Wait until so many jobs were taken."""
+        while self.jobs < jobs:
+            await self.sandbox.wait_for_requests(len(self.sandbox.requests) + 1)
+
+    async def audit(self) -> None:
+        """Every item was bought once and lies there once, and the ledger and the service agree."""
+        bought = [charge for charge in self.sandbox.charges if not charge.refunded]
+        files = sorted(path.name for path in self.folder.rglob("*") if path.is_file())
+        assert files == [f"{number:04}.generate-1.jpg" for number in range(COUNT)]
+        assert len(bought) == COUNT
+        assert self.most <= CAP
+        async with PostgresLedger(self.dsn) as ledger:
+            assert [record.state async for record in ledger.records()] == [State.DONE] * COUNT
+
+
+async def ended(process: Process) -> dict[str, int]:
+    """Wait for a worker's end and return how its items ended."""
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    counts: dict[str, int] = json.loads(out.split(b"\n")[-2])
+    return counts
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Sandbox]:
+    async with Sandbox(job_seconds=0.25, picture_scale=0.03, id_memory=1e9, link_lifetime=1e9) as started:
+        yield started
+
+
+@pytest.fixture
+def fleet(service: Sandbox, dsn: str, tmp_path: Path) -> Fleet:
+    return Fleet(service, dsn, tmp_path / "out")
+
+
+def misbehave(sandbox: Sandbox) -> None:
+    sandbox.fail("POST /*", share=0.10, times=None, reset="after")  # charged, and the answer is lost
+    sandbox.fail("POST /*", share=0.05, times=None, status=503)
+    sandbox.fail("GET /jobs/{job_id}", share=0.05, times=None, status=500)
+    sandbox.fail("GET /cdn/{name}", share=0.05, times=None, cut_after=200)
+
+
+async def test_two_processes_that_race_for_the_same_items_buy_each_once(fleet: Fleet) -> None:
+    async with fleet.worker(0) as one, fleet.worker(0) as other:
+        await fleet.begin(one, other)
+        ends = await asyncio.gather(ended(one), ended(other))
+    assert [sum(counts.values()) for counts in ends] == [COUNT] * 2
+    assert sum(counts.get("done", 0) for counts in ends) == COUNT
+    await fleet.audit()
+
+
+async def test_a_killed_worker_costs_nothing_and_loses_nothing(fleet: Fleet) -> None:
+    misbehave(fleet.sandbox)
+    async with AsyncExitStack() as scope:
+        workers = [await scope.enter_async_context(fleet.worker(number)) for number in range(3)]
+        await fleet.begin(*workers)
+        await fleet.sees(20)
+        workers[0].kill()
+        for counts in await asyncio.gather(*map(ended, workers[1:])):
+            assert counts.keys() <= {"done", "skipped"}
+    await fleet.audit()
+
+
+async def test_a_worker_that_stands_still_and_wakes_buys_nothing_twice(fleet: Fleet) -> None:
+    async with fleet.worker(0) as frozen, fleet.worker(0) as other:
+        await fleet.begin(frozen, other)
+        await fleet.sees(10)
+        frozen.send_signal(signal.SIGSTOP)
+        await ended(other)
+        frozen.send_signal(signal.SIGCONT)
+        await ended(frozen)
+    await fleet.audit()
+
+
+@pytest.fixture
+def restartable() -> Iterator[Server]:
+    with running_server(careless=False) as server:
+        yield server
+
+
+async def test_a_database_that_goes_away_and_returns_stops_nobody(
+    service: Sandbox, restartable: Server, tmp_path: Path
+) -> None:
+    fleet = Fleet(service, restartable.create(), tmp_path / "out")
+    async with fleet.worker(0) as one, fleet.worker(1) as other:
+        await fleet.begin(one, other)
+        await fleet.sees(15)
+        await asyncio.to_thread(restartable.stop, "immediate")
+        await asyncio.sleep(3 * 1.0)  # longer than what a worker's run lives for without a sign
+        jobs = fleet.jobs
+        await asyncio.sleep(0.5)
+        assert fleet.jobs == jobs < COUNT  # nothing new is sent
+        await asyncio.to_thread(restartable.start)
+        for counts in await asyncio.gather(ended(one), ended(other)):
+            assert counts.keys() <= {"done", "skipped"}
+    await fleet.audit()

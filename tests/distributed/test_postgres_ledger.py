@@ -1,0 +1,333 @@
+"""The ledger on PostgreSQL: the suite of all stores, and what is its own."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from ledger.store_suite import FILE, StoreSuite, begin
+from support.clients import Connect
+from support.postgres import Server, running_server
+
+from phota_async import Batch, BatchItem, ConfigError, GenerateRequest, InputError, LedgerError, PostgresLedger
+from phota_async.ledger import Begun, Done, JobFailed, Lost, Refused, State, Submitted, Wish, tables
+from phota_async.ledger.database import Connection, Database
+from phota_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+async def store(dsn: str) -> AsyncIterator[PostgresLedger]:
+    async with PostgresLedger(dsn, clock=lambda: 1000.0) as ledger:
+        yield ledger
+
+
+class TestPostgresLedger(StoreSuite):
+    """Every store's suite."""
+
+
+@asynccontextmanager
+async def two(dsn: str, *, ttl: float = 30.0) -> AsyncIterator[tuple[PostgresLedger, PostgresLedger]]:
+    """Open the ledger as two processes do."""
+    async with PostgresLedger(dsn, ttl=ttl) as one, PostgresLedger(dsn, ttl=ttl) as other:
+        yield one, other
+
+
+def freeze(dsn: str) -> None:
+    """Let all runs look as those of processes that give no sign of life."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("UPDATE phota.run SET expires_at = clock_timestamp() - interval '1 second'")
+
+
+# Many at once
+
+
+async def test_many_runs_of_a_batch_are_at_work(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        assert len({await one.enter("b"), await other.enter("b"), await one.join("b")}) == 3
+
+
+async def test_what_another_run_has_is_waited_for_until_it_is_done(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        mine = await begin(one, await one.join(""), item="a")
+        waiting = asyncio.ensure_future(begin(other, await other.join(""), item="a"))
+        await asyncio.wait([waiting], timeout=0.3)
+        assert not waiting.done()
+        await one.change(mine.record, Done((FILE,), 1, {}))
+        assert (await waiting).action == "done"
+
+
+async def test_what_a_run_leaves_is_free_at_once(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        run = await one.join("")
+        mine = await begin(one, run, item="a")
+        await one.change(mine.record, Submitted("job-1"))
+        await one.leave("", run)
+        assert (await begin(other, await other.join(""), item="a")).action == "poll"
+
+
+async def test_a_live_run_gives_signs_of_life(dsn: str) -> None:
+    async with two(dsn, ttl=0.6) as (one, other):
+        await begin(one, await one.join(""), item="a")
+        waiting = asyncio.ensure_future(begin(other, await other.join(""), item="a"))
+        await asyncio.wait([waiting], timeout=1.5)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_what_a_dead_process_had_is_sent_again_with_its_first_time(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        mine = await begin(one, await one.join(""), item="a", price=100)
+        freeze(dsn)
+        taken = await begin(other, await other.join(""), item="a", price=100)
+        assert (taken.action, taken.record.copy) == ("resend", mine.record.copy)
+        assert taken.record.first_intent_at == mine.record.first_intent_at
+        assert await other.committed("") == 100
+
+
+async def test_one_that_stood_still_can_undo_nothing(dsn: str) -> None:
+    """It wakes after another one has taken its purchase up: only good news of it count."""
+    async with two(dsn) as (one, other):
+        mine = (await begin(one, await one.join(""), item="a")).record
+        freeze(dsn)
+        taken = (await begin(other, await other.join(""), item="a")).record
+        for change in (Refused("402"), Lost("reset"), JobFailed("500")):
+            assert await one.change(mine, change) == taken
+        submitted = await other.change(taken, Submitted("job-1"))
+        assert await one.change(mine, Refused("402")) == submitted
+        done = await one.change(mine, Done((FILE,), 1, {}))
+        assert done.state is State.DONE
+        assert await other.change(submitted, Lost("404")) == done
+
+
+async def test_equal_purchases_of_two_items_are_two_where_items_come_one_by_one(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        for _ in range(2):
+            for ledger, item in ((one, "a"), (other, "b"), (other, "a"), (one, "b")):
+                run = await ledger.join("")
+                await begin(ledger, run, item=item, by_item=True)
+                await ledger.leave("", run)
+        assert [(record.item, record.copy) async for record in one.records()] == [("a", 1), ("b", 2)]
+
+
+async def test_two_at_once_make_one_record(dsn: str) -> None:
+    async with two(dsn) as both:
+        for number in range(20):
+            runs = [await ledger.join("") for ledger in both]
+            tries = [
+                asyncio.ensure_future(begin(ledger, run, f"p{number}", item="a", by_item=True))
+                for ledger, run in zip(both, runs, strict=True)
+            ]
+            done, waiting = await asyncio.wait(tries, return_when=asyncio.FIRST_COMPLETED)
+            assert [task.result().action for task in done] == ["buy"]
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            for ledger, run in zip(both, runs, strict=True):
+                await ledger.leave("", run)
+        assert [record.copy async for record in both[0].records()] == [1] * 20
+
+
+async def test_the_cap_holds_among_many(dsn: str) -> None:
+    async with two(dsn) as both:
+        runs = [await ledger.join("") for ledger in both]
+        begun = await asyncio.gather(
+            *(begin(both[n % 2], runs[n % 2], f"p{n}", price=300_000, cap=1_000_000) for n in range(30))
+        )
+        assert sorted(each.action for each in begun) == ["budget"] * 27 + ["buy"] * 3
+        assert await both[0].committed("") == 900_000
+
+
+# Time
+
+
+async def test_times_are_the_servers(dsn: str) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        begun = await begin(ledger, await ledger.join(""), now=5.0)
+        assert begun.record.first_intent_at == pytest.approx(time.time(), abs=30)  # one machine, one clock
+        assert ledger.clock() == pytest.approx(begun.record.first_intent_at, abs=5)
+
+
+async def test_a_wish_that_was_made_long_ago_is_judged_by_the_time_it_is_now(dsn: str) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        await begin(ledger, await ledger.join(""), item="a")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("UPDATE phota.purchase SET first_intent_at = first_intent_at - 3000")
+        freeze(dsn)
+        stale = time.time() - 3000
+        assert (await begin(ledger, await ledger.join(""), item="a", now=stale)).action == "unknown"
+
+
+# Connections that break
+
+
+async def test_an_answer_that_was_lost_behind_the_commit_is_given_again(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lost = Database._try, list[str]()
+
+    async def lose_first(database: Database, operation: object) -> object:
+        value: object = await real(database, operation)  # type: ignore[arg-type]
+        if isinstance(value, Begun) and not lost:
+            lost.append(value.action)
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return value
+
+    async with PostgresLedger(dsn) as ledger:
+        run = await ledger.join("")
+        monkeypatch.setattr(Database, "_try", lose_first)
+        begun = await begin(ledger, run, item="a", price=100)
+        assert (lost, begun.action) == (["buy"], "buy")
+        assert [record async for record in ledger.records()] == [begun.record]
+        assert await ledger.committed("") == 100
+
+
+@pytest.fixture
+def restartable() -> Iterator[Server]:
+    with running_server(careless=False) as server:
+        yield server
+
+
+async def test_a_server_that_crashes_and_returns_keeps_what_was_answered(restartable: Server) -> None:
+    dsn = restartable.create()
+    async with PostgresLedger(dsn) as ledger:
+        run, stopped, answered = await ledger.join(""), asyncio.Event(), 0
+
+        async def live(number: int) -> None:
+            nonlocal answered
+            begun = await begin(ledger, run, f"p{number:03}", price=10)
+            answered += 1
+            stopped.set()
+            await ledger.change(await ledger.change(begun.record, Submitted("job")), Done((FILE,), 7, {}))
+
+        work = asyncio.gather(*(live(number) for number in range(60)))
+        await stopped.wait()
+        await asyncio.to_thread(restartable.stop, "immediate")
+        before = answered
+        await asyncio.to_thread(restartable.start)
+        await work
+        assert 0 < before < 60
+        assert [record.state async for record in ledger.records()] == [State.DONE] * 60
+        assert await ledger.committed("") == 420
+
+
+async def test_a_server_that_stays_away_is_an_error_and_nothing_is_promised(restartable: Server) -> None:
+    dsn = restartable.create()
+    async with PostgresLedger(dsn, patience=0.3) as ledger:
+        run = await ledger.join("")
+        restartable.stop("immediate")
+        with pytest.raises(LedgerError, match="cannot be reached"):
+            await begin(ledger, run)
+        restartable.start()
+        assert (await begin(ledger, run)).action == "buy"
+        assert await ledger.committed("") == 0
+
+
+async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(dsn, patience=0)
+
+    async def stand_still(connection: Connection) -> str:
+        answer = await (await connection.execute("SHOW idle_in_transaction_session_timeout")).fetchone()
+        assert answer is not None
+        return str(answer[0])
+
+    assert await database.run(stand_still) == "10s"
+    await database.aclose()
+
+
+# Tables
+
+
+async def test_many_may_make_the_tables_at_once(dsn: str) -> None:
+    ledgers = [PostgresLedger(dsn) for _ in range(6)]
+    await asyncio.gather(*(ledger.__aenter__() for ledger in ledgers))
+    assert len({await ledger.join("") for ledger in ledgers}) == 6
+    await asyncio.gather(*(ledger.aclose() for ledger in ledgers))
+
+
+async def test_older_tables_become_newer_ones_and_newer_ones_are_refused(dsn: str) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        begun = await begin(ledger, await ledger.join(""))
+        newer = (*tables.STEPS, ("ALTER TABLE phota.purchase ADD COLUMN colour text",))
+        await tables.migrate(ledger.database, newer)
+        assert [record async for record in ledger.records()] == [begun.record]
+    with pytest.raises(LedgerError, match="version 1 or older, got 2"):
+        await PostgresLedger(dsn).__aenter__()
+
+
+# What it says
+
+
+def test_no_password_is_shown() -> None:
+    ledger = PostgresLedger("postgresql://studio:hunter2@db.example/photos")
+    assert repr(ledger) == "<PostgresLedger postgresql://db.example/photos, 0 runs>"
+    assert "hunter2" not in repr(ledger.database)
+
+
+async def test_no_password_is_in_an_error() -> None:
+    with pytest.raises(LedgerError, match="cannot be reached") as caught:
+        await PostgresLedger("postgresql://studio:hunter2@127.0.0.1:1/photos").__aenter__()
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_what_is_no_address_or_not_open_is_said(dsn: str) -> None:
+    with pytest.raises(ConfigError, match="expected postgresql://"):
+        PostgresLedger("what is this")
+    with pytest.raises(ConfigError, match="ttl"):
+        PostgresLedger(dsn, ttl=0)
+    ledger = PostgresLedger(dsn)
+    with pytest.raises(LedgerError, match="not open"):
+        await ledger.begin(Wish(purchase="p"))
+    async with ledger:
+        with pytest.raises(LedgerError, match="once"):
+            await ledger.__aenter__()
+    await ledger.aclose()
+    with pytest.raises(LedgerError, match="closed"):
+        await ledger.begin(Wish(purchase="p"))
+
+
+async def test_a_text_that_the_server_cannot_store_is_an_error(dsn: str) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        run = await ledger.join("")
+        for item in ("\0", "\ud800"):
+            with pytest.raises(LedgerError):
+                await begin(ledger, run, item=item)
+        assert (await begin(ledger, run)).action == "buy"
+
+
+# Batches on it
+
+
+async def test_batches_run_on_it_one_after_the_other_and_at_once(
+    dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
+) -> None:
+    items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(12)]
+
+    async def run(ledger: PostgresLedger) -> Counter[str]:
+        client = connect(sandbox.base_url, api_key=sandbox.api_key)
+        async with Batch(client, items, output=tmp_path, ledger=ledger) as outcomes:
+            return Counter([outcome.status async for outcome in outcomes])
+
+    async with two(dsn) as both:
+        one, other = await asyncio.gather(*map(run, both))
+        assert one + other == {"done": 12, "skipped": 12}
+        assert await run(both[0]) == {"skipped": 12}
+    assert len(sandbox.charges) == 12
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_batch_takes_no_address_for_a_file(
+    tmp_path: Path, sandbox: Sandbox, connect: Connect, dry_run: bool
+) -> None:
+    client = connect(sandbox.base_url)
+    batch = Batch(client, [], output=tmp_path, ledger="postgresql://db/photos", dry_run=dry_run)
+    with pytest.raises(InputError, match="an open PostgresLedger"):
+        await batch.__aenter__()
