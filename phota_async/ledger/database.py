@@ -138,9 +138,12 @@ def name_of(dsn: str) -> str:
         raise ConfigError("PostgreSQL needs psycopg").with_context(
             hint='pip install "phota-async[distributed]"'
         ) from None
+    if isinstance(dsn, str) and "://" in dsn and "@" in dsn.partition("://")[2].partition("/")[2].partition("?")[0]:
+        # What stands behind an unquoted slash would pass for the database's name, and be shown.
+        raise ConfigError("dsn: expected a user and password without a slash, got one: write / as %2F")
     try:
         words = conninfo_to_dict(dsn)
-    except (ProgrammingError, TypeError):
+    except (ProgrammingError, TypeError, AttributeError):
         raise ConfigError("dsn: expected postgresql://USER@HOST/NAME, got something else") from None
     return f"postgresql://{words.get('host') or 'localhost'}/{words.get('dbname') or ''}"
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 from support.bucket import Bucket, running_storage
@@ -66,6 +67,8 @@ STEPS = (
     Step(("review", "out", "--json")),
     Step(("review", "out", "--export", "picked")),
     Step(("spend", "out", "--json")),
+    Step(("ledger", "migrate", "out", f"postgresql://studio:{BUCKET_KEY.text}@127.0.0.1:1/photos"), 2),
+    Step(("ledger", "migrate", "out", f"postgresql://studio:{quote(BUCKET_KEY.text, safe='')}@127.0.0.1:1/photos"), 2),
     Step(("doctor", "--json")),
     Step(("config", "show")),
     Step(("config", "path")),
