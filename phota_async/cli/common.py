@@ -32,7 +32,7 @@ def usd(value: str) -> str:
     return text
 
 
-def complete_people(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
+def complete_people(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem[Any]]":  # noqa: ARG001
     """Complete an alias; settings that cannot be read complete nothing."""
     from .settings import load_settings  # noqa: PLC0415 - only the Tab key asks
 
@@ -43,7 +43,7 @@ def complete_people(ctx: click.Context, param: click.Parameter, incomplete: str)
     return [CompletionItem(name, help=people[name]) for name in sorted(people) if name.startswith(incomplete)]
 
 
-def complete_accounts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
+def complete_accounts(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem[Any]]":  # noqa: ARG001
     """Complete an account's name."""
     from .sources import read_sources  # noqa: PLC0415 - only the Tab key asks
 

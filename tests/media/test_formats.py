@@ -45,7 +45,11 @@ def test_what_some_programs_put_behind_a_picture_makes_it_no_less_whole(kind: st
     assert not looks_cut(WHOLE[kind] + more)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "AVIF"])
+Image.init()
+MARKLESS = [kind for kind in ("GIF", "BMP", "TIFF", "AVIF") if kind in Image.SAVE]  # older Pillows write no AVIF
+
+
+@pytest.mark.parametrize("kind", MARKLESS)
 def test_formats_without_a_mark_are_taken_for_whole(kind: str) -> None:
     assert not looks_cut(real(kind)[:100])
 
