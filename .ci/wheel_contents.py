@@ -17,7 +17,7 @@ CODE = {".py", ".typed"}
 DATA = {".css", ".js", ".jinja", ".json", ".jpg", ".md", ".html", ".svg", ".ico"}
 ENDINGS = {
     PACKAGE: CODE | DATA,
-    "tests": CODE | {".heic", ".json", ".csv"},
+    "tests": CODE | {".heic", ".json", ".csv", ".toml"},
     "examples": {".py", ".png", ".svg"},
     "benchmarks": {".py"},
     ".ci": {".py"},
