@@ -1,6 +1,7 @@
 """Shared by all tests: no settings from outside, and aioresponses made to fit today's aiohttp."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ class Response(aiohttp.ClientResponse):
 def _reader(loop: Any = None) -> aiohttp.StreamReader:
     return aiohttp.StreamReader(ResponseHandler(loop=loop), limit=WHOLE_BODY, loop=loop)
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background; what is started would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.register_profile(  # for tests/mutation: the same examples for every mutant, and no search for smaller ones

@@ -770,7 +770,7 @@ async def test_a_refusal_after_a_sending_elsewhere_does_not_say_that_nothing_is_
     assert caught.value.charged == "unknown"
 
 
-@pytest.mark.parametrize("moment", [0, -1, True, "now", float("nan"), float("inf"), time.time() * 1000])
+@pytest.mark.parametrize("moment", [0, -1, True, "now", float("nan"), float("inf"), 1.8e12])
 async def test_a_first_sending_is_a_moment_of_the_past(moment: Any, client: PhotaClient, service: FakeService) -> None:
     with pytest.raises(InputError, match="first_sent_at: expected Unix time in seconds, now or earlier"):
         await client.jobs.submit(GenerateRequest(prompt="x"), client_request_id="a", first_sent_at=moment)

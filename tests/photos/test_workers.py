@@ -212,7 +212,7 @@ sys.stdin.read()
 @pytest.mark.parametrize(
     ("program", "word"),
     [
-        ("print('hello, this is no answer at all ' * 9)", "talks nonsense"),
+        ("import sys; print('hello, this is no answer at all ' * 9, flush=True); sys.stdin.read()", "talks nonsense"),
         (NONSENSE, "talks nonsense"),
         ("raise SystemExit(3)", "ended with status 3"),
     ],

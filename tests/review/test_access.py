@@ -50,7 +50,11 @@ def test_what_another_site_embeds_is_refused(site: str) -> None:
     assert status(page | {TOKEN_HEADER: ACCESS.token}, method="GET") == 403
 
 
-@pytest.mark.parametrize("token", ["", "x", "é", ACCESS.token[:-1], ACCESS.token + "x", ACCESS.token.swapcase()])
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "é", ACCESS.token[:-1], ACCESS.token + "x", ACCESS.token.swapcase()],
+    ids=["none", "one letter", "no ASCII", "shorter", "longer", "other case"],
+)
 def test_another_token_is_refused(token: str) -> None:
     assert status(PAGE | {TOKEN_HEADER: token}) == 401
     assert status({"Host": HOST, TOKEN_HEADER: token}, method="GET") == 401

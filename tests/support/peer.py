@@ -340,7 +340,7 @@ def script(*behaviours: Behaviour) -> Behaviour:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let everything else run until a condition holds; 10 s are more than enough."""
-    async with asyncio.timeout(10):
+    """Let everything else run until a condition holds; a minute is more than a busy machine takes."""
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for belongs to the code under test
             await asyncio.sleep(0)
