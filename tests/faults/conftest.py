@@ -14,7 +14,8 @@ __all__ = ["connect", "listen"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Tally(), "fault-tally")
+    if not hasattr(config, "workerinput"):  # side by side, it is the one who hands out the tests that counts
+        config.pluginmanager.register(Tally(), "fault-tally")
 
 
 @pytest.fixture
