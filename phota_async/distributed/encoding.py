@@ -53,7 +53,7 @@ def from_argument(value: Any) -> BatchItem:
         item = msgspec.convert(value, BatchItem)
     except msgspec.ValidationError as error:
         raise InputError(f"expected an item, got something else: {error}") from None
-    if msgspec.to_builtins(item) != value:
+    if msgspec.json.decode(_encode(item)) != value:
         raise InputError("expected an item's fields, got others: a newer phota_async wrote them")
     return item
 

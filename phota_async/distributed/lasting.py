@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -31,17 +30,18 @@ async def until_told(main: Coroutine[Any, Any, None]) -> None:
 
 async def run_again(start: Callable[[], Awaitable[None]], broken: type[Exception]) -> None:
     """Run until cancelled: what returns, or raises ``broken``, is begun again after a wait that grows."""
-    delay = FIRST_DELAY
+    clock, delay = asyncio.get_running_loop().time, FIRST_DELAY
     while True:
-        begun = time.monotonic()
+        begun = clock()
         try:
             await start()
         except broken as error:
             _end_if_cancelled()  # an error at the end would hide it
             logger.warning("a worker broke off and begins again: %s", error.__cause__ or error)
         _end_if_cancelled()
-        delay = FIRST_DELAY if time.monotonic() - begun > WELL else min(2 * delay, LONGEST_DELAY)
+        delay = FIRST_DELAY if clock() - begun > WELL else delay
         await asyncio.sleep(delay)
+        delay = min(2 * delay, LONGEST_DELAY)
 
 
 def _end_if_cancelled() -> None:

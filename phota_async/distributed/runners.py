@@ -2,16 +2,18 @@
 
 import asyncio
 import inspect
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 from ..batch.single import ItemRunner
-from ..errors import ConfigError
+from ..errors import ConfigError, LedgerError
 from .encoding import from_argument
 from .repeating import NotDoneError, check_done
 
+logger = logging.getLogger("phota_async")
 Make = Callable[[str], ItemRunner | Awaitable[ItemRunner]]
 
 
@@ -38,11 +40,10 @@ class Runners:
             LedgerError: The store cannot be read: nothing was sent.
         """
         try:
-            decoded = from_argument(item)
-            runner = await self._runner_of(batch)
-        except Exception as error:  # of whoever makes runners too: a worker that is set up well goes on with it
-            raise NotDoneError(f"this worker cannot carry it out: {error}", None, worth=True) from error
-        return check_done(await runner.run(decoded))
+            return await self._deliver(batch, item)
+        except (NotDoneError, LedgerError) as error:
+            logger.warning("an item did not come out: %s", error)
+            raise
 
     async def aclose(self, grace: float) -> None:
         """Close the runners made here: downloads under way have so many seconds to their end. Safe to call again."""
@@ -51,6 +52,14 @@ class Runners:
             runner.hurry(grace)
         self._ready.clear()
         await scope.aclose()
+
+    async def _deliver(self, batch: str, item: Any) -> str:
+        try:
+            decoded = from_argument(item)
+            runner = await self._runner_of(batch)
+        except Exception as error:  # of whoever makes runners too: a worker that is set up well goes on with it
+            raise NotDoneError(f"this worker cannot carry it out: {error}", None, worth=True) from error
+        return check_done(await runner.run(decoded))
 
     async def _runner_of(self, batch: str) -> ItemRunner:
         if isinstance(self._given, ItemRunner):

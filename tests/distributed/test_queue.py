@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 from procrastinate import App, PsycopgConnector
 from support.postgres import Server, running_server
+from support.waiting import until
 
 from phota_async import BatchItem, ConfigError, EditRequest, GenerateRequest, InputError, LedgerError
 from phota_async.distributed import enqueue, enqueue_in, prepare, queueing
@@ -31,6 +33,15 @@ def ask(dsn: str, statement: str) -> Rows:
 
 def standing(dsn: str) -> int:
     return int(ask(dsn, "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")[0][0])
+
+
+async def stands(count: int, dsn: str) -> bool:
+    """Whether so many tasks stand in the queue; never more."""
+    if ask(dsn, "SELECT to_regclass('procrastinate_jobs')") == [(None,)]:
+        return False
+    found = standing(dsn)
+    assert found <= count
+    return found == count
 
 
 @asynccontextmanager
@@ -111,11 +122,9 @@ async def test_feeders_never_let_more_than_so_many_stand(app: App, dsn: str, mon
     ]
     done = 0
     while done < 120:
-        while (stand := standing(dsn)) < min(20, 120 - done):
-            await asyncio.sleep(0)
-        assert stand <= 20
+        await until(partial(stands, min(20, 120 - done), dsn))
         ask(dsn, "DELETE FROM procrastinate_jobs WHERE id IN (SELECT id FROM procrastinate_jobs ORDER BY id LIMIT 7)")
-        done += min(7, stand)
+        done = min(120, done + 7)
     assert await asyncio.gather(*feeding) == [60, 60]
 
 
@@ -219,17 +228,12 @@ async def test_enqueueing_goes_on_when_the_server_returns(restartable: Server, m
     dsn = restartable.create()
     async with opened(dsn) as app:
         feeding = asyncio.create_task(enqueue(app, boats(40), outstanding=20))
-        while not feeding.done() and not (await has_table(dsn) and standing(dsn) == 20):
-            await asyncio.sleep(0.01)
+        await until(lambda: stands(20, dsn))
         await asyncio.to_thread(restartable.stop, "immediate")
         await asyncio.to_thread(restartable.start)
         ask(dsn, "DELETE FROM procrastinate_jobs")
         assert await feeding == 40
     assert standing(dsn) == 20
-
-
-async def has_table(dsn: str) -> bool:
-    return ask(dsn, "SELECT to_regclass('procrastinate_jobs') IS NOT NULL") == [(True,)]
 
 
 async def test_a_server_that_stays_away_is_an_error(restartable: Server) -> None:
