@@ -34,6 +34,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     skips_foreign: bool = False
     """Whether an item is left alone when a file that is not the batch's has its name, with a ledger."""
     table: PriceTable | None = None
+    callback_url: str | None = None
+    """What the service tells when a job ends; no part of what is bought."""
     # Photos
     prepare: bool = True
     metadata: Metadata = "copy"
