@@ -51,6 +51,10 @@ LEVELS: list[tuple[str, set[str]]] = [
         {"batch", "training"},
     ),
     (
+        "Many machines on one batch.",
+        {"distributed"},
+    ),
+    (
         "What batches are made of, and what their runs leave behind.",
         {"collecting", "runs"},
     ),
