@@ -24,7 +24,7 @@ from order_store import DSN, FINAL, Photo
 from psycopg import Error
 from psycopg_pool import AsyncConnectionPool
 
-from phota_async import BatchItem, EnhanceRequest, PhotaClient, PhotaError, SignatureError
+from phota_async import BatchItem, EnhanceRequest, InputError, PhotaClient, PhotaError, SignatureError
 from phota_async.distributed import enqueue_in, notify, prepare
 
 FOLDER = Path(os.environ.get("FLEET_FOLDER", "fleet")).absolute()
@@ -40,7 +40,7 @@ class Orders:
         self._pool, self._client = pool, client
 
     async def place(self, repeat_key: str, prompt: str, photos: Sequence[IO[bytes]]) -> str:
-        """Store an order and let it be worked on, once for each key; a ``ValueError`` says what is wrong with it.
+        """Store an order and let it be worked on, once for each key; `ValueError` and `InputError` say what is wrong.
 
         The photos lie on the disk before anybody is told of them. Where an error leaves in doubt whether the order
         was stored, they stay.
@@ -121,7 +121,7 @@ async def order(
 ) -> dict[str, str]:
     try:
         order_id = await orders.place(idempotency_key, prompt, [photo.file for photo in photos])
-    except ValueError as error:
+    except (ValueError, InputError) as error:
         raise HTTPException(422, str(error)) from None
     return {"id": order_id, "self": f"/orders/{order_id}"}
 
@@ -164,7 +164,7 @@ def keep_photos(photos: Sequence[IO[bytes]], folder: Path, prompt: str) -> tuple
         if not 0 < size <= MAX_PHOTO:
             raise ValueError(f"photo {number}: expected 1 to {MAX_PHOTO} bytes, got {size}")
     folder.mkdir(parents=True)
-    whole, paths = hashlib.sha256(prompt.encode()), []
+    whole, paths = hashlib.sha256(hashlib.sha256(prompt.encode()).digest()), []
     for number, photo in enumerate(photos, 1):
         paths.append(folder / f"{number:03}.jpg")
         whole.update(keep_photo(photo, paths[-1]))

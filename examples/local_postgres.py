@@ -43,8 +43,7 @@ def running_postgres() -> Iterator[str]:
     where = programs()
     with tempfile.TemporaryDirectory(prefix="phota-fleet-pg-") as folder:
         if os.getuid() == 0:  # it refuses to run as root
-            account = pwd.getpwnam(USER)
-            os.chown(folder, account.pw_uid, account.pw_gid)
+            give_away(folder)
         data = f"{folder}/data"
         settings = f"-k {folder} -c listen_addresses='' -c shared_buffers=32MB"
         call(where / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
@@ -53,6 +52,15 @@ def running_postgres() -> Iterator[str]:
             yield f"host={folder} user={USER} dbname={USER}"
         finally:
             call(where / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def give_away(folder: str) -> None:
+    """Let the server's user have a folder."""
+    try:
+        account = pwd.getpwnam(USER)
+    except KeyError:
+        raise PostgresError(f"A server cannot run as root, and there is no user {USER}.") from None
+    os.chown(folder, account.pw_uid, account.pw_gid)
 
 
 def call(program: Path, *arguments: str) -> None:

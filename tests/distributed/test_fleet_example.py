@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,8 +70,9 @@ async def http(web: WebService) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def working(settings: dict[str, str], web: WebService) -> AsyncIterator[None]:
-    """Run a worker, which finishes what it is at and ends well when it is told to."""
+async def working(settings: dict[str, str], web: WebService) -> AsyncIterator[list[str]]:
+    """Run a worker, which finishes what it is at and ends well when it is told to; the list gets what it said."""
+    said = list[str]()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *WARNINGS, str(EXAMPLES / "fleet_worker.py")),
@@ -83,10 +85,10 @@ async def working(settings: dict[str, str], web: WebService) -> AsyncIterator[No
         async with asyncio.timeout(SOON):
             line = await process.stdout.readline()
         assert line.endswith(b"is at work\n"), line + await process.stdout.read()
-        yield
+        yield said
         process.terminate()
         async with asyncio.timeout(SOON):
-            assert await process.stdout.read() == b""
+            said.append((await process.stdout.read()).decode())
             assert await process.wait() == 0
     finally:
         if process.returncode is None:
@@ -95,9 +97,14 @@ async def working(settings: dict[str, str], web: WebService) -> AsyncIterator[No
 
 
 async def place(
-    http: aiohttp.ClientSession, photos: Sequence[bytes], key: str | None = "customer-1", *, status: int = 202
+    http: aiohttp.ClientSession,
+    photos: Sequence[bytes],
+    key: str | None = "customer-1",
+    *,
+    prompt: str = "warmer",
+    status: int = 202,
 ) -> Any:
-    form = aiohttp.FormData({"prompt": "warmer"})
+    form = aiohttp.FormData({"prompt": prompt})
     for photo in photos:
         form.add_field("photos", photo, filename="cat.jpg")
     headers = {} if key is None else {"Idempotency-Key": key}
@@ -140,13 +147,14 @@ async def arrived(sandbox: SandboxThread, **marks: int) -> None:
 async def test_an_order_is_carried_out_by_workers_that_callbacks_wake(
     phota_sandbox: SandboxThread, settings: dict[str, str], web: WebService, http: aiohttp.ClientSession
 ) -> None:
-    async with working(settings, web), working(settings, web):
+    async with working(settings, web) as one, working(settings, web) as other:
         placed = await place(http, [PHOTO] * 3)
         await arrived(phota_sandbox, posts=3, looks=3)
         assert {photo["status"] for photo in (await get(http, placed["self"]))["photos"]} == {"running"}
         phota_sandbox.clock.advance(JOB)
         order = await ended(http, placed["self"])
         again = await place(http, [PHOTO] * 3)
+    assert one == other == [""]
     assert order["status"] == "done"
     assert again == placed
     for place_, photo in enumerate(order["photos"], 1):
@@ -176,6 +184,7 @@ async def test_what_is_no_order_is_refused(http: aiohttp.ClientSession, dsn: str
     await place(http, [PHOTO], "short", status=422)
     for photos in ([], [b""], [PHOTO] * 101):
         await place(http, photos, status=422)
+    await place(http, [PHOTO], prompt="\0", status=422)  # what no database can hold
     for path in ("/orders/nobody", "/orders/nobody/pictures/1"):
         async with http.get(path) as answer:
             assert answer.status == 404
@@ -189,9 +198,10 @@ async def test_what_is_no_order_is_refused(http: aiohttp.ClientSession, dsn: str
 async def test_what_cannot_be_done_is_told_without_its_words(
     phota_sandbox: SandboxThread, settings: dict[str, str], web: WebService, http: aiohttp.ClientSession
 ) -> None:
-    async with working(settings, web):
+    async with working(settings, web) as said:
         placed = await place(http, [b"no picture"])
         order = await ended(http, placed["self"])
+    assert "warmer" not in said[0]
     assert order["status"] == "ended"
     assert order["photos"] == [{"status": "failed", "message": "InputError", "picture": None}]
     assert not phota_sandbox.charges
@@ -327,6 +337,28 @@ def test_the_fleet_in_one_command_loses_a_worker_and_nothing_else(scratch: Path)
     assert told["charged"].startswith("60 times, 7.20 US dollars")
     assert told["charged_twice"] == "0"
     assert time.monotonic() - begun < COMMAND
+    assert left_running(str(scratch)) == []
+    assert list(scratch.iterdir()) == []
+
+
+def test_interrupted_it_leaves_nothing_behind(scratch: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", EXAMPLES / "fleet.py"],
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert any("are placed" in line for line in process.stdout)
+            assert len(left_running(str(scratch))) > 4
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=COMMAND)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (130, "")
     assert left_running(str(scratch)) == []
     assert list(scratch.iterdir()) == []
 
