@@ -7,6 +7,8 @@ import msgspec
 
 from ..config import Mode
 from ..errors import InputError
+from ..hidden import rich_repr
+from ..links import without_queries
 from ..media.files import Exists
 from ..pricing import PUBLISHED, PriceTable
 from .budget import Budget
@@ -48,6 +50,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("prepare", "gps", "mark"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name}: expected True or False, got {getattr(self, name)!r}")
+
+    def __repr__(self) -> str:
+        return without_queries(super().__repr__())
+
+    __rich_repr__ = rich_repr
 
     @property
     def prices(self) -> PriceTable:

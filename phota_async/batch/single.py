@@ -21,7 +21,9 @@ from msgspec.structs import replace
 
 from ..config import Mode
 from ..errors import ConfigError, InputError, PhotaError
+from ..hidden import rich_repr
 from ..leases import Leases
+from ..links import without_queries
 from ..media.files import Exists
 from ..pricing import PriceTable
 from ..results import StrPath
@@ -76,6 +78,11 @@ class ItemSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError("exists: expected 'number' or 'replace', got 'error': a file never stands for a purchase")
         if self.callback_url is not None and self.mode != "job":
             raise InputError(f"callback_url: expected mode='job', got {self.mode!r}: only jobs call back")
+
+    def __repr__(self) -> str:
+        return without_queries(super().__repr__())
+
+    __rich_repr__ = rich_repr
 
 
 class ItemRunner:

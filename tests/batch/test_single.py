@@ -205,6 +205,18 @@ async def test_the_service_is_told_whom_to_call_back_and_that_is_no_part_of_what
     assert shop.bought == 1
 
 
+async def test_what_opens_a_callbacks_address_is_not_shown(shop: Shop) -> None:
+    settings = ItemSettings(callback_url=f"{CALLBACK}?token=opens-it")
+    async with ItemRunner(shop.client, shop.folder, store=shop.ledger, settings=settings) as runner:
+        for each in (settings, runner, runner._options):
+            assert "opens-it" not in repr(each)
+            assert "opens-it" not in repr([*each.__rich_repr__()] if hasattr(each, "__rich_repr__") else each)
+        assert f"callback_url='{CALLBACK}?…'" in repr(settings)
+        await runner.run(item())
+    (submit,) = [request for request in shop.sandbox.requests if request.mark == "POST /generate"]
+    assert submit.body["callback_url"] == settings.callback_url
+
+
 async def test_an_answer_that_was_lost_is_found_with_the_same_callback_only(shop: Shop) -> None:
     """The service takes one body for one id: sent otherwise it is refused, and never bought again."""
     shop.sandbox.fail("POST /generate", reset="after", times=5)
