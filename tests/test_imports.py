@@ -51,12 +51,12 @@ LEVELS: list[tuple[str, set[str]]] = [
         {"batch", "training"},
     ),
     (
-        "Many machines on one batch.",
-        {"distributed"},
-    ),
-    (
         "What batches are made of, and what their runs leave behind.",
         {"collecting", "runs"},
+    ),
+    (
+        "The same items on many machines.",
+        {"distributed"},
     ),
     (
         "Programs and pages: the outermost ring.",
@@ -275,6 +275,7 @@ HEAVY = [
     "sqlite3",
     "obstore",
     "psycopg",
+    "procrastinate",
 ]
 REPORT = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 
