@@ -174,9 +174,9 @@ def keep_photos(photos: Sequence[IO[bytes]], folder: Path, prompt: str) -> tuple
 def keep_photo(photo: IO[bytes], path: Path) -> bytes:
     """Write an upload to the disk, durably, and return its digest. Blocks."""
     photo.seek(0)
-    with path.open("xb") as file:
+    with path.open("x+b") as file:
         shutil.copyfileobj(photo, file)
         file.flush()
         os.fsync(file.fileno())  # sent again, it must be the same to the byte
-    photo.seek(0)
-    return hashlib.file_digest(photo, "sha256").digest()
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").digest()

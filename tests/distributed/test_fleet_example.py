@@ -26,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool
 from support.web_services import EXAMPLES, WARNINGS, WebService
 
 from phota_async import PhotaClient
-from phota_async.distributed import prepare
+from phota_async.distributed import enqueue_in, prepare
 from phota_async.media.formats import sniff
 from phota_async.sandbox import Sandbox, SandboxThread
 from phota_async.webhooks import sign_callback
@@ -258,11 +258,9 @@ async def pool(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asy
 async def test_an_order_that_is_rolled_back_enqueues_nothing_and_may_come_again(
     pool: AsyncConnectionPool, dsn: str, phota_sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    true = fleet_web.enqueue_in
-
     async def fail(connection: Any, items: Any, **options: Any) -> int:
         if when == "after":
-            assert await true(connection, items, **options) == 2
+            assert await enqueue_in(connection, items, **options) == 2
         raise RuntimeError("the process broke off")
 
     async with PhotaClient(phota_sandbox.api_key, phota_sandbox.base_url) as client:
