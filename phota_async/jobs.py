@@ -73,7 +73,8 @@ class Jobs:
         Args:
             request: What to make. Pictures always come as links, whatever its ``response_mode`` says.
             callback_url: An https address that gets one POST when the job ends. Best effort: polling decides, and
-                ``client.webhooks.deliver`` in that address's handler lets whoever waits here look at once.
+                ``client.webhooks.deliver`` in that address's handler lets whoever waits here look at once. A
+                service on this machine, as the sandbox is, may also be given http on this machine.
             client_request_id: The same id again gives the first job back without a second charge, while the
                 service remembers it. ``None`` makes a UUID; a queue's worker gives its task's id.
             first_sent_at: Unix time at which this id may have been sent before, by a process that ended since:
@@ -96,7 +97,7 @@ class Jobs:
         if validate:
             check_request(request)
             if callback_url is not None:
-                check_callback_url(callback_url)
+                check_callback_url(callback_url, service=self._client.base_url)
         if client_request_id is not None and (not isinstance(client_request_id, str) or not client_request_id):
             fail("client_request_id", "a non-empty str", client_request_id)
         _check_first_sent(first_sent_at, client_request_id)
@@ -246,9 +247,9 @@ class Jobs:
             before = previous.status if previous else None
             hooks(JobChanged(job_id=job_id, previous=before, status=job.status))
 
-    def _called_back(self, job_id: str) -> None:
-        """Look at once at a job that somebody waits for."""
-        self._client._pollers.here().nudge(self._subject, job_id)  # noqa: SLF001
+    def _called_back(self, job_id: str) -> bool:
+        """Look at once at a job that somebody waits for; says whether anybody does."""
+        return self._client._pollers.here().nudge(self._subject, job_id)  # noqa: SLF001
 
 
 def _to_change(job_id: str, previous: Job | None, job: Job | None, error: PhotaError | None) -> JobChange:

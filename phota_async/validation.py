@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from .config import is_loopback
 from .errors import InputError
 from .requests import AnyRequest, EditRequest, SizedRequest, images_of
 
@@ -124,11 +125,16 @@ def check_tag(tag: object) -> None:
         raise InputError("tag: expected text, got half a character (a lone surrogate)") from None
 
 
-def check_callback_url(url: object) -> None:
-    """Raise `InputError` when a callback's address is not https."""
-    if not is_http_url(url) or urlsplit(str(url)).scheme != "https":
-        scheme = str(url).split(":", 1)[0][:10] if isinstance(url, str) else url
-        fail("callback_url", "an https address", scheme)
+def check_callback_url(url: object, *, service: str = "") -> None:
+    """Raise `InputError` when a callback's address is not https.
+
+    Args:
+        url: The address.
+        service: The address of the service: one on this machine may call another program on it by http.
+    """
+    scheme = urlsplit(str(url)).scheme if is_http_url(url) else ""
+    if scheme != "https" and not (scheme and _is_here(url) and _is_here(service)):
+        fail("callback_url", "an https address", str(url).split(":", 1)[0][:10] if isinstance(url, str) else url)
 
 
 def is_http_url(url: object) -> bool:
@@ -139,6 +145,10 @@ def is_http_url(url: object) -> bool:
         return bool(urlsplit(url).hostname)
     except ValueError:
         return False
+
+
+def _is_here(url: object) -> bool:
+    return is_loopback(urlsplit(str(url)).hostname or "")
 
 
 def is_count(value: Any) -> bool:

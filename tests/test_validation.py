@@ -1,6 +1,7 @@
 """Every documented limit is checked before anything is sent, and says expected and got."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +312,21 @@ def test_half_a_character_is_no_tag() -> None:
 @pytest.mark.parametrize("url", ["https://example.com/hook", "HTTPS://example.com", "https://127.0.0.1:8443/x?a=b"])
 def test_callback_addresses(url: str) -> None:
     check_callback_url(url)
+
+
+HERE, THERE = "http://127.0.0.1:8080/v1/phota", "https://api.example/v1/phota"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9000/hook", "http://localhost/hook", "http://[::1]:9000/hook"])
+def test_a_service_on_this_machine_calls_back_on_it_by_http(url: str) -> None:
+    check_callback_url(url, service=HERE)
+    for service in ("", THERE):
+        assert "an https address, got 'http'" in str(failure(partial(check_callback_url, service=service), url))
+
+
+@pytest.mark.parametrize("url", ["http://example.com/hook", "http://127.0.0.1.example.com/x", "ftp://localhost/x", ""])
+def test_nobody_calls_back_elsewhere_by_http(url: str) -> None:
+    assert "an https address" in str(failure(partial(check_callback_url, service=HERE), url))
 
 
 @pytest.mark.parametrize(

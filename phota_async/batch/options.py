@@ -7,6 +7,8 @@ import msgspec
 
 from ..config import Mode
 from ..errors import InputError
+from ..hidden import rich_repr
+from ..links import without_queries
 from ..media.files import Exists
 from ..pricing import PUBLISHED, PriceTable
 from .budget import Budget
@@ -34,6 +36,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     skips_foreign: bool = False
     """Whether an item is left alone when a file that is not the batch's has its name, with a ledger."""
     table: PriceTable | None = None
+    callback_url: str | None = None
+    """What the service tells when a job ends; no part of what is bought."""
     # Photos
     prepare: bool = True
     metadata: Metadata = "copy"
@@ -46,6 +50,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("prepare", "gps", "mark"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name}: expected True or False, got {getattr(self, name)!r}")
+
+    def __repr__(self) -> str:
+        return without_queries(super().__repr__())
+
+    __rich_repr__ = rich_repr
 
     @property
     def prices(self) -> PriceTable:

@@ -142,6 +142,7 @@ class Purchase:
             validate=True,
             first_sent_at=None if self._is_fresh else record.first_intent_at,
             ready=self._photos.ready,
+            callback_url=self._options.callback_url,
         )
         self._is_fresh = False
         await self._change(Submitted(self._job.job_id))
@@ -196,13 +197,15 @@ class Purchase:
     async def _conflict(self, error: ConflictError) -> PhotaError:
         """Return the error for an id that stands for another body; an earlier run's intent may still lead to its job.
 
-        That run may have prepared its photos otherwise: run as it was, this one asks with the same body.
+        That run may have prepared its photos otherwise, or had another callback_url: run as it was, this one asks
+        with the same body.
         """
         is_another_runs = self._known.intent_run != self._known.run
         await self._change((Refused if is_another_runs else Lost)(mark_of(error)))
         lost = unknown(self.request, self._known, error.sentence())
         if is_another_runs:
-            lost.hint = "an earlier run sent it otherwise: with the same prepare= as then, its job may be found"
+            how = "with the same prepare= as then, and the same callback_url=, its job may be found"
+            lost.hint = f"an earlier run sent it otherwise: {how}"
         return lost
 
     async def _wait(self) -> ImageResult:

@@ -21,11 +21,13 @@ from msgspec.structs import replace
 
 from ..config import Mode
 from ..errors import ConfigError, InputError, PhotaError
+from ..hidden import rich_repr
 from ..leases import Leases
+from ..links import without_queries
 from ..media.files import Exists
 from ..pricing import PriceTable
 from ..results import StrPath
-from ..validation import check_request
+from ..validation import check_callback_url, check_request
 from .accounted import LedgerBuyer
 from .budget import Budget
 from .finishing import FATAL, Finisher
@@ -64,6 +66,9 @@ class ItemSettings(msgspec.Struct, frozen=True, kw_only=True):
     one_request: bool = False
     max_concurrency: int = 50
     """Parts of items under way in this process, at most; it finds out by itself how many the service takes."""
+    callback_url: str | None = None
+    """An https address that hears of every job's end, as of `client.jobs.submit`; whoever is told there lets this
+    process know. It stays the same for as long as answers may be missing: sent again, a request must be the same."""
 
     def __post_init__(self) -> None:
         check_numbers(max_concurrency=self.max_concurrency, retry_missed=self.retry_missed, take=self.take)
@@ -71,6 +76,13 @@ class ItemSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise InputError(f"name: expected a str, got {type(self.name).__name__}")
         if self.exists == "error":
             raise InputError("exists: expected 'number' or 'replace', got 'error': a file never stands for a purchase")
+        if self.callback_url is not None and self.mode != "job":
+            raise InputError(f"callback_url: expected mode='job', got {self.mode!r}: only jobs call back")
+
+    def __repr__(self) -> str:
+        return without_queries(super().__repr__())
+
+    __rich_repr__ = rich_repr
 
 
 class ItemRunner:
@@ -98,6 +110,8 @@ class ItemRunner:
         self._client, self._store, self._leases = client, store, limiter
         self._sink: Sink = DirectorySink(sink) if isinstance(sink, (str, PathLike)) else sink
         self._settings = settings or ItemSettings()
+        if self._settings.callback_url is not None:
+            check_callback_url(self._settings.callback_url, service=client.base_url)
         self._name = name_of_take(self._settings.name, self._settings.take)
         self._gate = Gate(self._settings.max_concurrency)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -183,6 +197,7 @@ class ItemRunner:
             metadata=given.metadata,
             gps=given.gps,
             mark=given.mark,
+            callback_url=given.callback_url,
         )
 
     def _parts_of(self, item: BatchItem) -> list[Part]:

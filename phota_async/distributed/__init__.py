@@ -15,16 +15,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .callbacks import CallbackListener, notify
     from .preparing import prepare
     from .queueing import enqueue, enqueue_in
     from .working import install, work
 
-__all__ = ["enqueue", "enqueue_in", "install", "prepare", "work"]
+__all__ = ["CallbackListener", "enqueue", "enqueue_in", "install", "notify", "prepare", "work"]
 
 _HOMES = {
+    "CallbackListener": "callbacks",
     "enqueue": "queueing",
     "enqueue_in": "queueing",
     "install": "working",
+    "notify": "callbacks",
     "prepare": "preparing",
     "work": "working",
 }

@@ -22,6 +22,8 @@ T = TypeVar("T")
 PATIENCE = 120.0  # seconds for which a server may be away
 CONNECTIONS = 8  # of one process, at most
 CONNECT_TIMEOUT = 5  # seconds
+# A peer that is gone without a word is noticed after some 25 s, also by a connection that only listens.
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between attempts
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 # A process that stands still within a transaction must not keep others from theirs.
@@ -59,8 +61,10 @@ class Database:
     async def connect(self) -> Connection:
         """Return a connection of one's own, to be closed."""
         from psycopg import AsyncConnection  # noqa: PLC0415 - of an extra
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: PLC0415
 
-        connection = await AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT)
+        words: dict[str, Any] = {**KEEPALIVES, **conninfo_to_dict(self._dsn), "connect_timeout": CONNECT_TIMEOUT}
+        connection = await AsyncConnection.connect(make_conninfo(**words), autocommit=True)
         try:
             await connection.execute(SETTINGS)
             await self.look_at_clock(connection)

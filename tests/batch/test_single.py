@@ -34,6 +34,8 @@ from phota_async import (
 from phota_async.batch import is_worth_repeating
 from phota_async.sandbox import Sandbox
 
+CALLBACK = "https://127.0.0.1:1/nobody"
+
 
 class Shop:
     """A client, a ledger, places for two jobs, and a directory."""
@@ -179,10 +181,51 @@ async def test_wrong_arguments_are_said(shop: Shop) -> None:
         ItemSettings(exists="error")
     with pytest.raises(InputError, match="name"):
         ItemSettings(name=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="callback_url: expected mode='job', got 'sync'"):
+        ItemSettings(callback_url=CALLBACK, mode="sync")
+    for url in ("http://hook.example/x", "hook.example", 7):
+        with pytest.raises(InputError, match="callback_url: expected an https address"):
+            await shop.run(item(), callback_url=url)
     with pytest.raises(InputError, match="store"):
         ItemRunner(shop.client, shop.folder, store=None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="BatchItem"):
         await shop.run("item")  # type: ignore[arg-type]
+
+
+# Callbacks
+
+
+async def test_the_service_is_told_whom_to_call_back_and_that_is_no_part_of_what_is_bought(shop: Shop) -> None:
+    first = await shop.run(item(), callback_url=CALLBACK)
+    assert first.status == "done"
+    (submit,) = [request for request in shop.sandbox.requests if request.mark == "POST /generate"]
+    assert submit.body["callback_url"] == CALLBACK
+    for url in (None, CALLBACK + "/else"):
+        assert (await shop.run(item(), callback_url=url)).status == "skipped"
+    assert shop.bought == 1
+
+
+async def test_what_opens_a_callbacks_address_is_not_shown(shop: Shop) -> None:
+    settings = ItemSettings(callback_url=f"{CALLBACK}?token=opens-it")
+    async with ItemRunner(shop.client, shop.folder, store=shop.ledger, settings=settings) as runner:
+        for each in (settings, runner, runner._options):
+            assert "opens-it" not in repr(each)
+            assert "opens-it" not in repr([*each.__rich_repr__()] if hasattr(each, "__rich_repr__") else each)
+        assert f"callback_url='{CALLBACK}?…'" in repr(settings)
+        await runner.run(item())
+    (submit,) = [request for request in shop.sandbox.requests if request.mark == "POST /generate"]
+    assert submit.body["callback_url"] == settings.callback_url
+
+
+async def test_an_answer_that_was_lost_is_found_with_the_same_callback_only(shop: Shop) -> None:
+    """The service takes one body for one id: sent otherwise it is refused, and never bought again."""
+    shop.sandbox.fail("POST /generate", reset="after", times=5)
+    lost = await shop.run(item(), callback_url=CALLBACK)
+    otherwise = await shop.run(item())
+    assert (lost.status, otherwise.status) == ("unknown", "unknown")
+    assert "the same callback_url=" in str(otherwise.error)
+    assert (await shop.run(item(), callback_url=CALLBACK)).status == "done"
+    assert shop.bought == 1
 
 
 # Places for jobs
