@@ -29,6 +29,7 @@ from .options import Metadata, Options, check_numbers, name_of_take
 from .outbox import OrderedOutbox, Outbox
 from .parts import Part
 from .puller import Items
+from .telling_items import ItemTelling
 from .templates import Names
 
 if TYPE_CHECKING:
@@ -180,7 +181,8 @@ class Batch:
             count=partial(count_parts, items, one_request=one_request),
         )
         self._halt = Halt()
-        self._finisher = Finisher(self._halt, on_begin, dry_run=dry_run)
+        telling = None if dry_run else ItemTelling.of(client, name_of_take(name, take))
+        self._finisher = Finisher(self._halt, on_begin, dry_run=dry_run, telling=telling)
         self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
@@ -210,6 +212,7 @@ class Batch:
         try:
             await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
         finally:
+            self._finisher.leave()
             self._admission.close()
             with anyio.CancelScope(shield=True):
                 await self._buyer.aclose()

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -13,9 +14,10 @@ from ledger.store_suite import FILE, StoreSuite, begin
 from support.clients import Connect
 from support.postgres import Server, running_server, url
 
-from phota_async import Batch, BatchItem, ConfigError, GenerateRequest, InputError, LedgerError, PostgresLedger
+from phota_async import Batch, BatchItem, Budget, ConfigError, GenerateRequest, LedgerError, PostgresLedger
 from phota_async.ledger import Begun, Done, JobFailed, Lost, Refused, State, Submitted, Wish, tables
 from phota_async.ledger.database import Connection, Database
+from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.system
@@ -338,9 +340,7 @@ async def test_a_batch_opens_the_ledger_at_an_address_and_closes_it(
         assert connection.execute(users).fetchone() == (1,)
 
 
-async def test_a_dry_run_looks_and_makes_no_table(
-    dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
-) -> None:
+async def test_a_dry_run_looks_and_makes_no_table(dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect) -> None:
     items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(3)]
     client = connect(sandbox.base_url, api_key=sandbox.api_key)
 
@@ -362,7 +362,8 @@ async def test_a_dry_run_looks_and_makes_no_table(
 async def test_a_dry_run_counts_what_was_spent_by_whom_ever_against_the_budget(
     dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
 ) -> None:
-    prices = PriceTable({"generate": Decimal("0.10")})
+    dime = Price(Decimal("0.10"), Decimal("0.10"))
+    prices = PriceTable(date="2026-11-25", images={"generate": dime}, training={})
     items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(4)]
     client = connect(sandbox.base_url, api_key=sandbox.api_key)
     budget = Budget("0.30", prices=prices)
@@ -376,10 +377,11 @@ async def test_a_dry_run_counts_what_was_spent_by_whom_ever_against_the_budget(
 
 @pytest.mark.parametrize("dry_run", [False, True])
 async def test_a_batch_says_what_is_no_address_or_cannot_be_reached(
-    tmp_path: Path, sandbox: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+    tmp_path: Path, sandbox: Sandbox, connect: Connect, dry_run: bool
 ) -> None:
     client = connect(sandbox.base_url)
-    for address, kind in (("postgresql://a:b/c@d/e", ConfigError), ("postgresql://u:hunter2@127.0.0.1:1/p", LedgerError)):
+    away = "postgresql://u:hunter2@127.0.0.1:1/p"
+    for address, kind in (("postgresql://a:hunter2/c@d/e", ConfigError), (away, LedgerError)):
         with pytest.raises(kind) as caught:
             await Batch(client, [], output=tmp_path, ledger=address, dry_run=dry_run).__aenter__()
         assert "hunter2" not in str(caught.value)

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from ledger.view_suite import WISH, ViewSuite
 
+from ledger.view_suite import WISH, ViewSuite
 from phota_async import LedgerError
 from phota_async.ledger import Ledger
 from phota_async.ledger.view import LedgerView
