@@ -173,9 +173,10 @@ async def test_the_sums_of_a_batch_are_those_of_its_records(dsn: str) -> None:
         run = await ledger.enter("b")
         for number in range(24):
             take = 1 + number // 20
-            record = (await begin(ledger, run, f"p{number}", batch="b", price=150, cap=3000, take=take)).record
-            for change in (Submitted("j"), (Done((FILE,), 120, {}), JobFailed("500"), Lost("404"))[number % 3]):
-                record = await ledger.change(record, change) if number % 4 else record
+            begun = await begin(ledger, run, f"p{number}", batch="b", price=150, cap=2500, take=take)
+            record, ends = begun.record, (Done((FILE,), 120, {}), JobFailed("500"), Lost("404"))
+            for change in (Submitted("j"), ends[number % 3]) if begun.action == "buy" and number % 4 else ():
+                record = await ledger.change(record, change)
         await ledger.expect("b", 40)
         await ledger.leave("b")
         run = await ledger.enter("b")
@@ -187,7 +188,8 @@ async def test_the_sums_of_a_batch_are_those_of_its_records(dsn: str) -> None:
         assert batch is not None
         assert (batch.total, batch.done) == (40, first.count(State.DONE))
         assert (batch.failed, batch.unknown) == (first.count(State.FAILED), first.count(State.UNKNOWN))
-        assert (batch.open, batch.over_budget) == (first.count(State.INTENT) + first.count(State.SUBMITTED), 1)
+        assert batch.open == first.count(State.INTENT) + first.count(State.SUBMITTED)
+        assert batch.over_budget == first.count(State.PLANNED) > 0
         assert batch.spent == sum(record.cost or 0 for record in records if record.state is State.DONE)
         assert batch.committed == sum(record.committed for record in records)
         assert batch.left == 40 - batch.ended
