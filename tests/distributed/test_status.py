@@ -200,12 +200,8 @@ async def test_an_empty_ledger_and_a_hostile_name(dsn: str) -> None:
 )
 @pytest.mark.parametrize("as_option", [True, False])
 def test_a_password_is_never_shown(address: str, says: str, as_option: bool) -> None:
-    run = (
-        partial(phota, "status", "--dsn", address)
-        if as_option
-        else partial(phota, "status", env={"PHOTA_DSN": address})
-    )
-    done = run()
+    given = ["--dsn", address] if as_option else []
+    done = phota("status", *given, env={} if as_option else {"PHOTA_DSN": address})
     assert (done.code, done.out) == (2, "")
     assert says in done.err
     assert "hunter2" not in done.err
