@@ -19,7 +19,7 @@ from phota_async import (
     PostgresLeases,
     PostgresLedger,
 )
-from phota_async.ledger import Done, JobFailed, Lost, Record, State, Submitted, figures, tables
+from phota_async.ledger import Change, Done, JobFailed, Lost, Record, State, Submitted, figures, tables
 from phota_async.ledger.database import Database
 from phota_async.ledger.fleet import FleetStatus, WorkerStatus, look_at_fleet
 from phota_async.ledger.shared_rows import put
@@ -55,7 +55,8 @@ async def test_a_worker_is_seen_with_its_first_run_and_tells_how_it_goes(dsn: st
         worker = only(await seen(dsn, lambda fleet: bool(fleet.workers)))
         assert (worker.worker, worker.batch, worker.state, worker.running) == ("studio-1", "summer", "idle", 0)
         records = [(await begin(ledger, run, f"p{n}", batch="summer", price=150, cap=1000)).record for n in range(4)]
-        for record, change in zip(records, (Done((FILE,), 120, {}), JobFailed("500"), Lost("reset")), strict=False):
+        ends: list[Change] = [Done((FILE,), 120, {}), JobFailed("500"), Lost("reset")]
+        for record, change in zip(records, ends, strict=False):
             await ledger.change(record, change)
         worker = only(await seen(dsn, lambda fleet: fleet.workers[0].done == 1))
         assert (worker.running, worker.failed, worker.unknown, worker.spent, worker.cap) == (1, 1, 1, 120, 1000)
