@@ -7,6 +7,7 @@ is logged and never breaks a call.
 import inspect
 import logging
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -61,6 +62,30 @@ class OperationFailed(Event, frozen=True, kw_only=True):
     """What it cost, in the words of `PhotaError`; ``None`` for what is no error of this package."""
     job_id: str | None = None
     request_id: str | None = None
+
+
+class ItemStarted(Event, frozen=True, kw_only=True):
+    """An item of a batch begins, also one that turns out to be there already. It ends as `ItemEnded`."""
+
+    key: str
+    operation: str
+    batch: str = ""
+    """The batch's name in its ledger."""
+
+
+class ItemEnded(Event, frozen=True, kw_only=True):
+    """An item of a batch ended."""
+
+    key: str
+    operation: str
+    status: str
+    """As of `Outcome`; ``cancelled`` where the batch was left before it ended."""
+    seconds: float
+    batch: str = ""
+    images: int = 0
+    """Pictures in its result."""
+    spent: Decimal | None = Decimal(0)
+    """US dollars by the price table; ``None`` where they are not known."""
 
 
 class RequestStarted(Event, frozen=True, kw_only=True):

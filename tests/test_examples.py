@@ -110,7 +110,7 @@ def test_prometheus_metrics_can_be_scraped(phota_sandbox: SandboxThread, tmp_pat
         assert program.stdin
         assert program.stdout
         address = program.stdout.readline().strip()
-        assert "ImageResult 1 images" in program.stdout.readline()
+        assert program.stdout.readline() == "cat.jpg done\n"
         with urllib.request.urlopen(address, timeout=10) as answer:
             scraped = answer.read().decode()
         program.stdin.close()
@@ -119,6 +119,11 @@ def test_prometheus_metrics_can_be_scraped(phota_sandbox: SandboxThread, tmp_pat
     families = text_string_to_metric_families(scraped)
     samples = [sample for family in families for sample in family.samples]
     by_name = {(sample.name, *sorted(sample.labels.values())): sample.value for sample in samples}
+    assert by_name["phota_items_running",] == 0
+    assert by_name["phota_items_total", "done"] == by_name["phota_item_seconds_count", "done"] == 1
+    assert by_name["phota_spent_dollars_total",] == pytest.approx(0.12)
+    assert by_name["phota_unpriced_items_total",] == 0
+    assert by_name["phota_calls_total", "202", "POST /enhance"] == 1
     assert by_name["phota_operations_total", "enhance", "ok"] == 1
     assert by_name["phota_operations_begun_total", "enhance"] == 1
     assert by_name["phota_images_total", "enhance"] == 1

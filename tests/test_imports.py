@@ -25,7 +25,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "Pure rules: bytes, headers and times in, decisions out. No event loop, no files, no sockets.",
-        {"answers", "b64stream", "guard", "pricing", "protocol", "retry", "signatures", "validation"},
+        {"answers", "b64stream", "guard", "pace", "pricing", "protocol", "retry", "signatures", "validation"},
     ),
     (
         "Machinery: asyncio, threads, files and aiohttp, one call or one file at a time.",

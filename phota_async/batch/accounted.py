@@ -1,6 +1,6 @@
 """Carry out items with a ledger: what was bought once is finished, fetched or kept, and never bought twice."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from decimal import Decimal
 from functools import partial
 from os import PathLike
@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from .. import threads
 from ..errors import BudgetExceededError, InputError
 from ..leases import Leases
+from ..ledger.database import is_address
+from ..ledger.postgres import PostgresLedger
 from ..ledger.records import Begun, Store, Wish, from_micros, to_micros
 from ..ledger.store import Ledger
 from ..media.files import check_inside
@@ -44,6 +46,7 @@ class LedgerBuyer:
         by_item: Whether items are carried out one by one, each in a run of its own: see `buy`.
         sink: Where pictures go from the options' ``output``; ``None`` leaves them there.
         leases: Places for jobs, where workers share a limit.
+        count: Tells how many purchases there will be, where that is known; a ledger that others look at is told.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class LedgerBuyer:
         by_item: bool = False,
         sink: Sink | None = None,
         leases: Leases | None = None,
+        count: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         if options.exists == "error":
             options = replace(options, exists="number")
@@ -66,6 +70,7 @@ class LedgerBuyer:
         self._by_item = by_item
         self._sink = DirectorySink(options.output) if sink is None else sink
         self._leases = leases
+        self._count = count
         self._wishes = Wishes(options, name=name, resend_unknown=resend_unknown, by_item=by_item)
         store = self._store
         self._foreign = ForeignFiles(options, self._wishes, store.was_sent, lambda: files_of(store.records()))
@@ -78,8 +83,9 @@ class LedgerBuyer:
 
     async def open(self) -> None:
         """Begin a run, and count what earlier ones spent."""
-        if self._own is not None:
+        if isinstance(self._own, Ledger):
             await threads.run(check_inside, self._own.path, self._root)
+        if self._own is not None:
             await self._own.__aenter__()
         try:
             await self._enter()
@@ -90,6 +96,7 @@ class LedgerBuyer:
     async def _enter(self) -> None:
         self._wishes.digests = self._store.digests if isinstance(self._store, Ledger) else None
         if self._by_item:
+            self._store.attend(self._name)
             await self._open_account()
             return
         if self._options.output is not None:
@@ -97,6 +104,7 @@ class LedgerBuyer:
         self._run = await self._store.enter(self._name)
         try:
             await self._open_account()
+            await self._tell_count()
         except BaseException:
             await self._store.leave(self._name, self._run)
             raise
@@ -105,6 +113,10 @@ class LedgerBuyer:
         if (budget := self._options.budget) is not None:
             before = from_micros(await self._store.committed(self._name))
             self._account = budget.open_account(account_of(self._store, self._name), before)
+
+    async def _tell_count(self) -> None:
+        if self._count is not None and self._store.is_shared and (total := await self._count()) is not None:
+            await self._store.expect(self._name, total)
 
     def hurry(self, grace: float) -> None:
         """Give the steps under way that many seconds when the batch is left."""
@@ -228,11 +240,13 @@ class LedgerBuyer:
         return begun, held
 
 
-def _store_of(ledger: StrPath | Store | Literal[True], output: Path | None) -> tuple[Store, Ledger | None]:
+def _store_of(
+    ledger: StrPath | Store | Literal[True], output: Path | None
+) -> tuple[Store, Ledger | PostgresLedger | None]:
     """Return the store, and the ledger that the batch itself has to open and close."""
     if not isinstance(ledger, (str, PathLike, bool)):
         if not hasattr(ledger, "begin"):
             raise InputError(f"ledger: expected a path, a Ledger or True, got {type(ledger).__name__}")
         return ledger, None
-    own = Ledger(path_of(ledger, output))
+    own = PostgresLedger(str(ledger)) if is_address(ledger) else Ledger(path_of(ledger, output))
     return own, own

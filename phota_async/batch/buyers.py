@@ -1,5 +1,6 @@
 """Who carries the parts of a batch out: with a ledger or without, for money or as a dry run."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from ..results import StrPath
@@ -43,8 +44,18 @@ def buyer_of(
     name: str,
     resend_unknown: bool,
     dry_run: bool,
+    count: Callable[[], Awaitable[int | None]],
 ) -> Buyer:
-    """Return a buyer; the arguments are those of `Batch`. SQLite is imported only where it is used."""
+    """Return a buyer; the arguments are those of `Batch`. SQLite is imported only where it is used.
+
+    Args:
+        options: How it buys.
+        ledger: As in `Batch`.
+        name: As in `Batch`.
+        resend_unknown: As in `Batch`.
+        dry_run: As in `Batch`.
+        count: Tells how many purchases there will be, where that is known.
+    """
     if ledger is None or ledger is False:
         if not dry_run:
             return PlainBuyer(options)
@@ -57,4 +68,4 @@ def buyer_of(
         return LedgerPlanner(options, ledger, name=name, resend_unknown=resend_unknown)
     from .accounted import LedgerBuyer  # noqa: PLC0415
 
-    return LedgerBuyer(options, ledger, name=name, resend_unknown=resend_unknown)
+    return LedgerBuyer(options, ledger, name=name, resend_unknown=resend_unknown, count=count)

@@ -20,6 +20,7 @@ from .halt import Halt
 from .items import NOTHING, BatchItem, Outcome, OutcomeStatus, outcome_of
 from .parts import Part
 from .tally import Tally
+from .telling_items import ItemTelling
 
 FATAL = (AuthenticationError, InsufficientCreditsError, LedgerError)  # every further item would fail the same way
 
@@ -31,16 +32,27 @@ class Finisher:
         halt: Is set by what would strike every further item.
         on_begin: As in `Batch`.
         dry_run: As in `Batch`.
+        telling: Tells hooks; ``None`` where nobody is told.
     """
 
-    def __init__(self, halt: Halt, on_begin: Callable[[str], None] | None, *, dry_run: bool) -> None:
+    def __init__(
+        self,
+        halt: Halt,
+        on_begin: Callable[[str], None] | None,
+        *,
+        dry_run: bool,
+        telling: ItemTelling | None = None,
+    ) -> None:
         self.tally = Tally()
         self.running = 0
         """Parts under way."""
         self._halt, self._on_begin, self._dry_run = halt, on_begin, dry_run
+        self._telling = telling
 
     async def finish(self, part: Part, buyer: Carrier) -> Outcome:
         """Carry out one part; whatever happens becomes its outcome."""
+        if self._telling is not None:
+            self._telling.begin(part)
         if part.refusal is not None:
             return self._failed(part.item, part.refusal)
         if self._halt.error is not None:  # while the iterator was waited for
@@ -72,7 +84,14 @@ class Finisher:
                 return None
             outcome = joined
         self.tally.count(outcome)
+        if self._telling is not None:
+            self._telling.end(part, outcome)
         return replace(outcome, number=part.number + 1, seconds=time.monotonic() - begun)
+
+    def leave(self) -> None:
+        """End it: what is under way has no end any more."""
+        if self._telling is not None:
+            self._telling.leave()
 
     def __repr__(self) -> str:
         return f"<Finisher {self.running} running>"

@@ -18,7 +18,7 @@ from ..errors import PhotaError
 from ..media.sources import is_readable_again
 from ..models import KnownSubjects
 from ..pricing import named_subjects, names_subjects
-from ..requests import images_of
+from ..requests import AnyRequest, images_of
 from ..results import ImageResult
 from .items import BatchItem, Outcome, OutcomeStatus, outcome_of
 from .templates import Names
@@ -79,10 +79,15 @@ def parts_of(item: BatchItem, number: int, *, one_request: bool) -> list[Part]:
         one_request: Whether it is sent as it is in any case.
     """
     request, count = item.request, item.request.num_output_images
-    if one_request or not names_subjects(request) or not all(map(is_readable_again, images_of(request))):
+    if one_request or not are_sent_apart(request):
         return [Part(item, number, step=count)]
     single, whole = replace(item, request=replace(request, num_output_images=1)), Whole(item)
     return [Part(single, number, variation, whole, count) for variation in range(1, count + 1)]
+
+
+def are_sent_apart(request: AnyRequest) -> bool:
+    """Whether the variations of a request are requests of their own, unless somebody says otherwise."""
+    return names_subjects(request) and all(map(is_readable_again, images_of(request)))
 
 
 def join(item: BatchItem, ends: Sequence[Outcome]) -> Outcome:

@@ -8,7 +8,10 @@ from msgspec.structs import replace
 
 from .. import threads
 from ..errors import ConfigError, DownloadError, InputError, PhotaError, ResponseLostError
+from ..ledger.looking import View
+from ..ledger.postgres import PostgresLedger
 from ..ledger.records import Record, from_micros
+from ..ledger.shared_view import PostgresView, view_at
 from ..ledger.store import Ledger
 from ..ledger.view import LedgerView
 from ..models import NOT_TOLD, KnownSubjects
@@ -90,7 +93,7 @@ class LedgerPlanner:
             self._wishes.digests = self._view.digests
             await self._open_allowance()
         except BaseException:
-            self._view.close()
+            await self._view.aclose()
             raise
 
     async def _open_allowance(self) -> None:
@@ -104,7 +107,7 @@ class LedgerPlanner:
     async def aclose(self) -> None:
         """Close the ledger."""
         self._foreign.close()
-        self._view.close()
+        await self._view.aclose()
 
     async def carry_out(self, part: Part) -> Outcome:
         """Foresee one part; errors are raised."""
@@ -181,9 +184,12 @@ class LedgerPlanner:
         return bool(ImageResult((), known_subjects=known, expected=named_subjects(request)).missing())
 
 
-def _view_of(ledger: object, output: Path | None) -> LedgerView:
+def _view_of(ledger: object, output: Path | None) -> View:
     if isinstance(ledger, Ledger):
         return LedgerView(ledger.path, clock=ledger.clock)
+    if isinstance(ledger, PostgresLedger):
+        return PostgresView(ledger.database, clock=ledger.clock)
     if isinstance(ledger, (str, PathLike, bool)):
-        return LedgerView(path_of(ledger, output))
-    raise ConfigError(f"dry_run: expected a ledger that is a path, a Ledger or True, got {type(ledger).__name__}")
+        return view_at(path_of(ledger, output))
+    got = type(ledger).__name__
+    raise ConfigError(f"dry_run: expected a path or an address, a Ledger, a PostgresLedger or True, got {got}")

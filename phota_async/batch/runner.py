@@ -19,6 +19,7 @@ from .admission import Admission
 from .budget import Budget
 from .buyers import Buyer, buyer_of
 from .collisions import check_places
+from .counting import count_parts
 from .feed import Feed
 from .finishing import Finisher
 from .gate import Gate
@@ -28,6 +29,7 @@ from .options import Metadata, Options, check_numbers, name_of_take
 from .outbox import OrderedOutbox, Outbox
 from .parts import Part
 from .puller import Items
+from .telling_items import ItemTelling
 from .templates import Names
 
 if TYPE_CHECKING:
@@ -60,8 +62,9 @@ class Batch:
             ``None`` keeps results in memory. Two items never share a place: a list, or another collection, is looked
             through when the block is entered, which raises `InputError` before anything is sent; of what can be
             read only once, the later item fails in its turn, before it is sent.
-        ledger: A `Ledger`, the path of one, or an open `PostgresLedger`, on which other machines may carry out the
-            same batch at the same time: what is bought is written down before it is sent, so that the
+        ledger: A `Ledger`, the path of one, or, where other machines may carry out the same batch at the same time,
+            an open `PostgresLedger` or the ``postgresql://...`` of one, which is opened and closed with the batch:
+            what is bought is written down before it is sent, so that the
             same batch, killed at any instant and run again, finishes what was begun and pays for nothing twice.
             ``True`` keeps it in ``output/.phota/ledger.sqlite``. An item is then known by its photos' content and
             its parameters, never by a file's name. ``None`` keeps none.
@@ -108,7 +111,7 @@ class Batch:
             variations; with ``one_request``, what was bought as variations is not known, and is bought again.
         dry_run: Whether everything is only said and nothing done: the same loop gives outcomes that are ``planned``,
             or end as they would before anything is sent, each with its ``estimate`` and ``paths``. Nothing is
-            sent, written or locked; photos are read, though not prepared, and so is a ledger (a path or a `Ledger`),
+            sent, written or locked; photos are read, though not prepared, and so is a ledger of this package's,
             even while another process has it; what it knows of photos that stayed as they are is believed. A budget
             stays as it is, upper prices are counted against it, and items are looked at one by one, so that what is
             planned fits into it in any case.
@@ -175,9 +178,11 @@ class Batch:
             name=name_of_take(name, take),
             resend_unknown=resend_unknown,
             dry_run=dry_run,
+            count=partial(count_parts, items, one_request=one_request),
         )
         self._halt = Halt()
-        self._finisher = Finisher(self._halt, on_begin, dry_run=dry_run)
+        telling = None if dry_run else ItemTelling.of(client, name_of_take(name, take))
+        self._finisher = Finisher(self._halt, on_begin, dry_run=dry_run, telling=telling)
         self._outbox = (OrderedOutbox if ordered else Outbox)(max_concurrency, self._workers)
         self._group: TaskGroup | None = None
         self._refusals = client._transport.refusal_listeners  # noqa: SLF001 - one package
@@ -207,6 +212,7 @@ class Batch:
         try:
             await self._group.__aexit__(None, None, None)  # the block's own error leaves as it is, in no group
         finally:
+            self._finisher.leave()
             self._admission.close()
             with anyio.CancelScope(shield=True):
                 await self._buyer.aclose()

@@ -38,6 +38,7 @@ from .names import check_not_original
 from .options import Metadata, Options, check_numbers, name_of_take
 from .parts import Part, parts_of
 from .sinks import DirectorySink, Sink
+from .telling_items import ItemTelling
 from .templates import Names
 
 if TYPE_CHECKING:
@@ -161,13 +162,14 @@ class ItemRunner:
         """
         if not isinstance(item, BatchItem):
             raise InputError(f"item: expected a BatchItem, got {type(item).__name__}")
-        finisher = Finisher(Halt(), None, dry_run=False)
+        finisher = Finisher(Halt(), None, dry_run=False, telling=ItemTelling.of(self._client, self._name))
         parts = self._parts_of(item)
         async with self._turns.setdefault(item.key, asyncio.Lock()):  # delivered twice, the second finds it done
             run = await self._store.join(self._name)
             try:
                 return await self._finish(parts, _Run(self._buyer, run), finisher)
             finally:
+                finisher.leave()
                 await self._store.leave(self._name, run)
 
     async def _finish(self, parts: list[Part], buyer: "_Run", finisher: Finisher) -> Outcome:

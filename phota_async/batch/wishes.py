@@ -6,7 +6,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from ..errors import InputError
 from ..ledger.digests import KnownDigests
 from ..ledger.identity import purchase_of
 from ..ledger.photos import identify_photos
@@ -18,13 +17,7 @@ from .parts import Part
 
 
 def path_of(ledger: StrPath | bool, output: Path | None) -> StrPath:
-    """Return the path of a ledger's file; ``True`` means the usual place below the output.
-
-    Raises:
-        InputError: It is a database's address, which would name a file here.
-    """
-    if isinstance(ledger, str) and ledger.startswith(("postgresql://", "postgres://")):
-        raise InputError("ledger: expected a path or an open PostgresLedger, got a database's address")
+    """Return the path of a ledger's file; ``True`` means the usual place below the output."""
     return (output or Path()) / ".phota" / "ledger.sqlite" if isinstance(ledger, bool) else ledger
 
 

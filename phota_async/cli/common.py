@@ -67,6 +67,18 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Write JSON Lines.")(function)
 
 
+def dsn_option(*, required: bool = False) -> Callable[[F], F]:
+    """Add ``--dsn ADDRESS``, which PHOTA_DSN says too: the ledger that machines share. It is shown nowhere."""
+    return click.option(
+        "--dsn",
+        envvar="PHOTA_DSN",
+        required=required,
+        metavar="ADDRESS",
+        help="The ledger that machines share: postgresql://USER@HOST/NAME (also PHOTA_DSN); a password is better kept "
+        "in a password file.",
+    )
+
+
 def quiet_options(function: F) -> F:
     """Add ``-q`` and ``--no-progress``."""
     function = click.option("--no-progress", is_flag=True, help="Draw nothing that moves.")(function)

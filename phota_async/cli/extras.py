@@ -9,6 +9,7 @@ EXTRAS = {  # module: (what people call it, the extra that brings it)
     "platformdirs": ("platformdirs", "cli"),
     "PIL": ("Pillow", "images"),
     "jinja2": ("Jinja2", "report"),
+    "psycopg": ("psycopg", "distributed"),
 }
 
 

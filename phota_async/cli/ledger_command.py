@@ -7,7 +7,8 @@ import click
 import msgspec
 
 from ..errors import InputError
-from ..ledger.moving import Moved, is_database, move
+from ..ledger.database import is_address
+from ..ledger.moving import Moved, move
 from ..ledger.records import from_micros
 from .common import json_option
 from .spend_command import ledger_of
@@ -61,12 +62,12 @@ def to_json(moved: Moved) -> str:
 
 
 def _source(place: str) -> str:
-    return place if is_database(place) else str(ledger_of(Path(place)))
+    return place if is_address(place) else str(ledger_of(Path(place)))
 
 
 def _target(place: str) -> str:
     """Return where a new ledger's file shall be, in a folder of results or by its own name."""
-    if is_database(place):
+    if is_address(place):
         return place
     path = Path(place)
     if path.is_dir():

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from ..batch import Outcome
 from ..batch.items import BatchStatistics
+from ..pace import Pace
 from .board import Board
-from .pace import Pace, duration, speed
+from .pace import duration, speed
 from .plain_text import clean
 from .progress import ending
 

@@ -39,6 +39,9 @@ COMMANDS = {
     "profiles": LazyCommand("profiles_command:profiles", "List, show, follow, picture, delete and erase people."),
     "jobs": LazyCommand("jobs_command:jobs", "Look at jobs, and fetch what was paid for."),
     "spend": LazyCommand("spend_command:spend", "Say what runs have cost, from their ledgers."),
+    "status": LazyCommand(
+        "status_command:status", "Show how the workers on a shared ledger stand.", ("rich", "psycopg")
+    ),
     "demo": LazyCommand(
         "demo_command:demo",
         "See it all work, on this machine alone: no key, no network.",
@@ -78,7 +81,7 @@ COMMANDS = {
 SECTIONS = {  # the order of the help; what is in none of them comes last
     "Photos": ("enhance", "edit", "remix", "generate"),
     "People": ("check", "train", "profiles"),
-    "Afterwards": ("resume", "jobs", "review", "report", "spend", "ledger"),
+    "Afterwards": ("resume", "jobs", "review", "report", "spend", "status", "ledger"),
     "Set up": ("demo", "doctor", "config", "completion", "sandbox"),
 }
 

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import aclosing
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ..errors import InputError
 from ..ledger import Record
+from ..ledger.looking import View
+from ..ledger.shared_view import PostgresView
 from ..ledger.view import LedgerView
 from ..runs import RunFolder, list_runs
-from .common import json_option, table
+from .common import dsn_option, json_option, table
 from .spending import Spending, by_batch, by_day, by_operation, by_tag, rows, sum_up, to_json, total
 from .streams import result, say
 from .usual import usual_folder
@@ -24,23 +27,29 @@ GROUPS = {"day": by_day, "op": by_operation, "batch": by_batch}
 @click.command()
 @click.argument("outs", nargs=-1, type=click.Path(path_type=Path), metavar="[OUT]...")
 @click.option("--by", type=click.Choice([*GROUPS, "tag"]), default="day", show_default=True, help="One line for each.")
+@dsn_option()
 @json_option
-def spend(*, outs: tuple[Path, ...], by: str, as_json: bool) -> None:
+@click.pass_context
+def spend(ctx: click.Context, *, outs: tuple[Path, ...], by: str, dsn: str | None, as_json: bool) -> None:
     """Sum up what was spent into folders of results, by their ledgers; the default is ./phota-out, or this folder.
 
     Columns: purchases that were delivered and what they cost by the price table; what is under way may cost at most;
     what may have been charged although nothing came of it (lost answers, failed jobs); and how many purchases have
     no published price, and are in none of the sums.
 
-    A ledger is only read, also while a run writes it. OUT may be a ledger's file too.
+    A ledger is only read, also while a run writes it. OUT may be a ledger's file too. With --dsn it is the ledger
+    that machines share, in place of the folders' own; OUT then only tells the tags of runs. What PHOTA_DSN says
+    counts where no OUT is given.
 
     \b
     Example: phota spend out
              phota spend out other --by op --json
+             phota spend --dsn postgresql://studio@db/photos --by batch
     """  # noqa: D301 - \b keeps click from joining the lines
+    if outs and ctx.get_parameter_source("dsn") is ParameterSource.ENVIRONMENT:
+        dsn = None
     places = outs or (usual_folder(),)
-    ledgers = dict.fromkeys(ledger_of(out).resolve() for out in places)  # each once, however it was named
-    sums = asyncio.run(_sum_up(list(ledgers), _group(by, places)))
+    sums = asyncio.run(_sum_up(_views(places) if dsn is None else [PostgresView(dsn)], _group(by, places)))
     if as_json:
         for name in sorted(sums):
             result(to_json(name, sums[name]))
@@ -86,10 +95,15 @@ def _tag_of(run: RunFolder) -> str | None:
     return tag if isinstance(tag, str) else None
 
 
-async def _sum_up(ledgers: Sequence[Path], group: Callable[[Record], str]) -> dict[str, Spending]:
+def _views(places: Sequence[Path]) -> list[View]:
+    """Return a look into each ledger, into each once, however it was named."""
+    return [LedgerView(path) for path in dict.fromkeys(ledger_of(out).resolve() for out in places)]
+
+
+async def _sum_up(views: Sequence[View], group: Callable[[Record], str]) -> dict[str, Spending]:
     sums: dict[str, Spending] = {}
-    for ledger in ledgers:
-        with closing(LedgerView(ledger)) as view:
+    for view in views:
+        async with aclosing(view):
             await view.open()
             async for record in view.records():
                 sum_up([record], group, sums)

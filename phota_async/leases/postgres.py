@@ -26,6 +26,9 @@ AWAY = 2.0  # seconds after which a process goes on with its share, where it has
 CHANNEL = "phota_lease"
 MAKE = """INSERT INTO phota.lease (name, slot) SELECT %s, slot FROM generate_series(1, %s) AS slot
     ON CONFLICT DO NOTHING"""
+# Of more places than the cap says, which it was lowered from, those that are free go: what is counted is what there is.
+SHRINK = """DELETE FROM phota.lease
+    WHERE name = %s AND slot > %s AND (expires_at IS NULL OR expires_at < clock_timestamp())"""
 SOON = "clock_timestamp() + make_interval(secs => %s)"
 IS_BUSY = "SELECT 1 FROM phota.lease WHERE name = %s AND key = %s AND alive_until > clock_timestamp() AND token <> %s"
 TAKE_OVER = f"""UPDATE phota.lease SET token = %s, alive_until = {SOON}, expires_at = greatest(expires_at, {SOON})
@@ -227,6 +230,7 @@ class PostgresLeases:
 
     async def _make(self, connection: Connection) -> None:
         await connection.execute(MAKE, (self.name, self.cap))
+        await connection.execute(SHRINK, (self.name, self.cap))
 
     async def _hear(self) -> None:
         try:

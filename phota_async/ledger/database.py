@@ -37,10 +37,11 @@ class Database:
     Args:
         dsn: ``postgresql://USER@HOST/NAME``, or words as of libpq; it is shown nowhere.
         patience: Seconds for which an operation is tried while the server is away.
+        is_read_only: Whether the server shall refuse to write anything.
     """
 
-    def __init__(self, dsn: str, *, patience: float = PATIENCE) -> None:
-        self._dsn, self.patience = dsn, patience
+    def __init__(self, dsn: str, *, patience: float = PATIENCE, is_read_only: bool = False) -> None:
+        self._dsn, self.patience, self._is_read_only = dsn, patience, is_read_only
         self.name = name_of(dsn)
         """Host and database, for people."""
         self._idle: list[Connection] = []
@@ -67,6 +68,8 @@ class Database:
         connection = await AsyncConnection.connect(make_conninfo(**words), autocommit=True)
         try:
             await connection.execute(SETTINGS)
+            if self._is_read_only:
+                await connection.execute("SET default_transaction_read_only = on")
             await self.look_at_clock(connection)
         except BaseException:
             await connection.close()
@@ -80,6 +83,10 @@ class Database:
         assert row is not None  # noqa: S101 - SELECT gives one
         self._ahead = float(row[0]) - (before + time.monotonic()) / 2
         return float(row[0])
+
+    def to_read(self) -> "Database":
+        """Return the same one to be looked at only, with connections of its own."""
+        return Database(self._dsn, patience=self.patience, is_read_only=True)
 
     def clock(self) -> float:
         """Return the server's Unix time, as of the last look at it."""
@@ -137,6 +144,11 @@ async def end(task: "asyncio.Task[None]") -> None:
     """End a task of one's own. A task group would bind whoever opens a store to close it in the same task."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def is_address(place: object) -> bool:
+    """Whether a place is a database's address rather than a file's."""
+    return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))
 
 
 def name_of(dsn: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from .. import threads
 from ..errors import InputError, LedgerError
+from .database import is_address
 from .postgres import PostgresLedger
 from .records import Record
 from .store import Ledger
@@ -59,7 +60,7 @@ async def move(source: str, target: str) -> Moved:
     """
     if source == target:
         raise InputError("expected two ledgers, got one")
-    if not is_database(source) and not await threads.run(Path(source).is_file):
+    if not is_address(source) and not await threads.run(Path(source).is_file):
         raise InputError(f"{source}: expected a ledger's file, got none")
     async with AsyncExitStack() as scope:
         old: Loadable = await scope.enter_async_context(open_ledger(source))
@@ -73,12 +74,7 @@ async def move(source: str, target: str) -> Moved:
 
 def open_ledger(place: str) -> Ledger | PostgresLedger:
     """Return the ledger at a place, to be entered: a file's path, or ``postgresql://...``."""
-    return PostgresLedger(place) if is_database(place) else Ledger(place)
-
-
-def is_database(place: str) -> bool:
-    """Whether a place is a database's address rather than a file's."""
-    return place.startswith(("postgresql://", "postgres://"))
+    return PostgresLedger(place) if is_address(place) else Ledger(place)
 
 
 async def _check_quiet(*ledgers: Loadable) -> None:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from ..errors import ConfigError, LedgerError
 from . import rules, shared_rows
 from .database import PATIENCE, Connection, Database, end
+from .presence import FORGOTTEN, Presence
 from .records import Begun, Change, Record, Wish
 from .tables import migrate
 
@@ -26,15 +27,8 @@ T = TypeVar("T")
 TTL = 30.0  # seconds without a sign of life after which what a run had is free
 PAGE = 500  # records read at once
 FIRST_LOOK, NEXT_LOOKS = 0.1, 1.0  # seconds between looks at what another run has
-FORGOTTEN = 86400.0  # seconds after which a run that died leaves the list
-JOIN = """INSERT INTO phota.run (run, batch, expires_at)
-    VALUES (nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING run"""
-BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
-    SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
-    FROM unnest(%s::bigint[], %s::text[]) AS mine (run, batch)
-    ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
-FORGET = "DELETE FROM phota.run WHERE expires_at < clock_timestamp() - make_interval(secs => %s)"
-LEAVE = "DELETE FROM phota.run WHERE run = ANY(%s::bigint[])"
+EXPECT = """INSERT INTO phota.account AS a (batch, committed, total) VALUES (%s, 0, %s)
+    ON CONFLICT (batch) DO UPDATE SET total = excluded.total"""
 WAS_SENT = "SELECT 1 FROM phota.purchase WHERE purchase = %s AND state NOT IN ('planned', 'failed') LIMIT 1"
 
 
@@ -54,20 +48,26 @@ class PostgresLedger:
         patience: Seconds for which the server may be away: what is paid waits so long to be written down, and
             nothing new is sent meanwhile.
         clock: Unix time, for tests; ``None`` takes the server's.
+        worker: What ``phota status`` calls this process; ``None`` is its host and process id.
     """
 
     is_shared = True
 
     def __init__(
-        self, dsn: str, *, ttl: float = TTL, patience: float = PATIENCE, clock: Callable[[], float] | None = None
+        self,
+        dsn: str,
+        *,
+        ttl: float = TTL,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] | None = None,
+        worker: str | None = None,
     ) -> None:
         if not 0 < ttl < FORGOTTEN:
             raise ConfigError(f"ttl: expected more than 0 and less than {FORGOTTEN:.0f} seconds, got {ttl!r}")
         self._database = Database(dsn, patience=patience)
         self._is_servers_time = clock is None
         self.clock: Callable[[], float] = clock or self._database.clock
-        self._ttl = ttl
-        self._runs: dict[int, str] = {}  # run: batch
+        self._presence = Presence(self._database, ttl=ttl, worker=worker)
         self._entered: defaultdict[str, set[int]] = defaultdict(set)
         self._scope: AsyncExitStack | None = None
 
@@ -82,8 +82,10 @@ class PostgresLedger:
         async with AsyncExitStack() as scope:
             scope.push_async_callback(self._database.aclose)
             await migrate(self._database)
-            await self._execute(FORGET, FORGOTTEN)
-            scope.push_async_callback(end, asyncio.create_task(self._live()))
+            await self._presence.begin()
+            scope.push_async_callback(self._presence.end)
+            for work in (self._presence.keep_telling(), self._presence.live()):
+                scope.push_async_callback(end, asyncio.create_task(work))
             self._scope = scope.pop_all()
         return self
 
@@ -105,18 +107,28 @@ class PostgresLedger:
 
     async def join(self, batch: str) -> int:
         """Begin a run of one item beside all others and return its number."""
-        run = await self._run(lambda connection: self._join(connection, batch))
-        self._runs[run] = batch
-        return run
+        self._check_open()
+        return await self._presence.join(batch)
+
+    def attend(self, batch: str) -> None:
+        """Say that this process is at work on a batch: it is seen from now on, also before it has anything to do."""
+        self._presence.attend(batch)
+
+    async def expect(self, batch: str, total: int) -> None:
+        """Write how many purchases a batch will come to, for whoever asks how long it takes yet.
+
+        Args:
+            batch: Its name, which stands for one list of items.
+            total: Purchases; what is asked for again because somebody was not recognised is none of them.
+        """
+        await self._run(lambda connection: shared_rows.execute(connection, EXPECT, (batch, total)))
 
     async def leave(self, batch: str, run: int | None = None) -> None:
         """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
         runs = [run] if run is not None else list(self._entered[batch])
         self._entered[batch].difference_update(runs)
-        for each in runs:
-            self._runs.pop(each, None)
         if runs:
-            await self._leave(runs)
+            await self._presence.leave(batch, runs)
 
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already; takes nothing up."""
@@ -128,16 +140,22 @@ class PostgresLedger:
         Waits while another run that lives has the item's record.
         """
         ticket = secrets.token_hex(16)
-        return await self._when_free(lambda connection: self._begin(connection, wish, ticket))
+        begun = await self._when_free(lambda connection: self._begin(connection, wish, ticket))
+        self._presence.figures.begun(begun, wish)
+        return begun
 
     async def take_up(self, wish: Wish) -> Begun | None:
         """Find a job that an earlier run submitted for an item whose photo is gone; durable when it returns."""
-        found = await self._when_free(lambda connection: self._take_up(connection, wish))
-        return found[0] if found else None
+        (begun,) = await self._when_free(lambda connection: self._take_up(connection, wish))
+        if begun is not None:
+            self._presence.figures.begun(begun, wish)
+        return begun
 
     async def change(self, record: Record, change: Change) -> Record:
         """Write what happened to a record and return it as it now is; durable when it returns."""
-        return await self._run(lambda connection: self._change(connection, record, change))
+        changed = await self._run(lambda connection: self._change(connection, record, change))
+        self._presence.figures.changed(record, change)
+        return changed
 
     async def committed(self, batch: str) -> int:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
@@ -169,18 +187,15 @@ class PostgresLedger:
         return self._database
 
     def __repr__(self) -> str:
-        return f"<PostgresLedger {self._database.name}, {len(self._runs)} runs>"
+        return f"<PostgresLedger {self._database.name}, {len(self._presence)} runs>"
 
-    async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+    def _check_open(self) -> None:
         if self._scope is None:
             raise LedgerError(f"{self._database.name} is not open: async with PostgresLedger(dsn) as ledger")
+
+    async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        self._check_open()
         return await self._database.run(operation)
-
-    async def _execute(self, statement: str, *values: object) -> None:
-        async def operation(connection: Connection) -> None:
-            await connection.execute(statement.encode(), values)
-
-        await self._database.run(operation)
 
     async def _page(self, batch: str | None, after: tuple[str, int]) -> list[Record]:
         return await self._run(lambda connection: shared_rows.page(connection, batch, after, PAGE))
@@ -192,27 +207,6 @@ class PostgresLedger:
             await asyncio.sleep(delay)
             delay = min(2 * delay, NEXT_LOOKS)
         return found
-
-    async def _live(self) -> None:
-        """Give signs of life for this process's runs."""
-        while True:
-            await asyncio.sleep(self._ttl / 3)
-            if self._runs:
-                try:
-                    await self._execute(BEAT, self._ttl, list(self._runs), list(self._runs.values()))
-                except LedgerError:  # whoever needs the server hears of it; others may take up what is ours meanwhile
-                    continue
-
-    async def _join(self, connection: Connection, batch: str) -> int:
-        row = await shared_rows.one(connection, JOIN, (batch, self._ttl))
-        assert row is not None  # noqa: S101 - it returns one
-        return int(row[0])
-
-    async def _leave(self, runs: list[int]) -> None:
-        try:
-            await self._execute(LEAVE, runs)
-        except LedgerError:  # it ends by itself
-            return
 
     async def _begin(self, connection: Connection, wish: Wish, ticket: str) -> Begun | None:
         if written := await shared_rows.by_ticket(connection, wish.purchase, ticket):
@@ -228,7 +222,7 @@ class PostgresLedger:
             wish = replace(wish, now=await self._database.look_at_clock(connection))
         begun = rules.begin(record, wish, copy=copy, committed=spent)
         await shared_rows.put(connection, begun.record, ticket)
-        await shared_rows.add(connection, wish.batch, begun.record.committed - (record.committed if record else 0))
+        await shared_rows.count(connection, record, begun.record)
         return begun
 
     async def _take_up(self, connection: Connection, wish: Wish) -> tuple[Begun | None] | None:
@@ -250,5 +244,5 @@ class PostgresLedger:
             return stored
         changed = rules.apply(stored, change)
         await shared_rows.update(connection, changed)
-        await shared_rows.add(connection, changed.batch, changed.committed - stored.committed)
+        await shared_rows.count(connection, stored, changed)
         return changed

@@ -190,6 +190,14 @@ class Store(Protocol):
         """End a run of a batch; ``None`` ends those that this store's `enter` began."""
         ...
 
+    def attend(self, batch: str) -> None:
+        """Say that this process is at work on a batch, where others can see it."""
+        ...
+
+    async def expect(self, batch: str, total: int) -> None:
+        """Write how many purchases a batch will come to, where others ask for it."""
+        ...
+
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already (`rules.may_be_bought`); takes nothing up."""
         ...

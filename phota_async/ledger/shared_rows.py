@@ -9,6 +9,7 @@ from typing import Any
 from .database import Connection
 from .records import Record, Wish
 from .rows import COLUMNS, check_same, to_record, to_row
+from .sums import Sums
 
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
@@ -28,16 +29,26 @@ FIND = f"""SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
 FIND_JOB = f"""SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
     WHERE batch = %s AND state = 'submitted' AND state NOT IN ('done', 'failed')
     AND item = %s AND operation = %s AND take = %s AND run <> %s ORDER BY purchase, copy LIMIT 1 FOR UPDATE OF p"""  # noqa: S608
+FIND_ALL = f"""SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s ORDER BY item = %s DESC, copy"""  # noqa: S608
+LOOK_FOR_JOBS = f"""SELECT {_NAMES} FROM phota.purchase
+    WHERE batch = %s AND state = 'submitted' AND state NOT IN ('done', 'failed')
+    AND item = %s AND operation = %s AND take = %s AND run <> %s ORDER BY purchase, copy"""  # noqa: S608
 AFTER = f"""SELECT {_NAMES} FROM phota.purchase WHERE (purchase, copy) > (%s, %s)
     AND (%s::text IS NULL OR batch = %s) ORDER BY purchase, copy LIMIT %s"""  # noqa: S608
 TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-ADD = """INSERT INTO phota.account AS a (batch, committed) VALUES (%s, %s)
-    ON CONFLICT (batch) DO UPDATE SET committed = a.committed + excluded.committed"""
+ADD = """INSERT INTO phota.account AS a (batch, committed, done, failed, spent) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (batch) DO UPDATE SET committed = a.committed + excluded.committed, done = a.done + excluded.done,
+        failed = a.failed + excluded.failed, spent = a.spent + excluded.spent"""
 
 
 async def one(connection: Connection, statement: str, values: Iterable[Any]) -> tuple[Any, ...] | None:
     """Return the first row of a statement's answer."""
     return await (await connection.execute(statement.encode(), tuple(values))).fetchone()
+
+
+async def execute(connection: Connection, statement: str, values: Iterable[Any]) -> None:
+    """Carry out a statement that answers nothing."""
+    await connection.execute(statement.encode(), tuple(values))
 
 
 async def put(connection: Connection, record: Record, ticket: str) -> None:
@@ -74,6 +85,18 @@ async def find_job(connection: Connection, wish: Wish) -> tuple[bool, Record] | 
     return None if row is None else (bool(row[0]), to_record(row[1:]))
 
 
+async def find_all(connection: Connection, purchase: str, item: str) -> list[Record]:
+    """Return all records of a purchase, in the order in which `find` gives them; keeps nobody from them."""
+    answer = await connection.execute(FIND_ALL.encode(), (purchase, item))
+    return [to_record(row) for row in await answer.fetchall()]
+
+
+async def look_for_jobs(connection: Connection, wish: Wish) -> list[Record]:
+    """Return the records of an item's submitted jobs, as `find_job` does; keeps nobody from them."""
+    place = (wish.batch, wish.item, wish.operation, wish.take, wish.run)
+    return [to_record(row) for row in await (await connection.execute(LOOK_FOR_JOBS.encode(), place)).fetchall()]
+
+
 async def next_copy(connection: Connection, purchase: str) -> int:
     """Return the number that a new record gets among equal purchases."""
     row = await one(connection, "SELECT coalesce(max(copy), 0) + 1 FROM phota.purchase WHERE purchase = %s", [purchase])
@@ -83,15 +106,16 @@ async def next_copy(connection: Connection, purchase: str) -> int:
 async def committed(connection: Connection, batch: str, *, lock: bool = False) -> int:
     """Return what a batch has cost or may still cost; with a lock, nobody changes it meanwhile."""
     if lock:
-        await connection.execute(ADD.encode(), (batch, 0))
+        await connection.execute(ADD.encode(), (batch, *Sums()))
     row = await one(connection, "SELECT committed FROM phota.account WHERE batch = %s", [batch])
     return int(row[0]) if row else 0
 
 
-async def add(connection: Connection, batch: str, amount: int) -> None:
-    """Count what a batch has cost more, or less."""
-    if amount:
-        await connection.execute(ADD.encode(), (batch, amount))
+async def count(connection: Connection, before: Record | None, after: Record) -> None:
+    """Keep the sums of a batch in step with a record that became another one."""
+    added = Sums.of(after).since(Sums.of(before))
+    if any(added):
+        await connection.execute(ADD.encode(), (after.batch, *added))
 
 
 async def page(connection: Connection, batch: str | None, after: tuple[str, int], count: int) -> list[Record]:
@@ -109,7 +133,7 @@ async def load(connection: Connection, records: Iterable[Record], name: str) -> 
         latest = max(latest, record.run, record.intent_run)
         if stored is None:
             await put(connection, record, "")
-            await add(connection, record.batch, record.committed)
+            await count(connection, None, record)
     await connection.execute(
         "SELECT setval('phota.run_number', greatest(%s, (SELECT last_value FROM phota.run_number)))", (max(latest, 1),)
     )

@@ -30,7 +30,30 @@ CREATE = (
     """,
     "CREATE INDEX lease_token ON phota.lease (token)",
 )
-STEPS: Sequence[Sequence[str]] = (CREATE,)
+TOLD = (  # what is shown of a fleet: sums of batches beside what they have committed, and who is at work on them
+    """
+    ALTER TABLE phota.account ADD COLUMN done bigint NOT NULL DEFAULT 0, ADD COLUMN failed bigint NOT NULL DEFAULT 0,
+        ADD COLUMN spent bigint NOT NULL DEFAULT 0, ADD COLUMN total bigint
+    """,
+    """
+    INSERT INTO phota.account AS a (batch, committed, done, failed, spent)
+        SELECT batch, 0, count(*) FILTER (WHERE state = 'done' AND take = 1),
+            count(*) FILTER (WHERE state = 'failed' AND take = 1),
+            coalesce(sum(cost) FILTER (WHERE state = 'done'), 0)
+        FROM phota.purchase GROUP BY batch
+        ON CONFLICT (batch) DO UPDATE SET done = excluded.done, failed = excluded.failed, spent = excluded.spent
+    """,
+    """
+    CREATE TABLE phota.worker (
+        session text NOT NULL, batch text NOT NULL, worker text NOT NULL, running bigint NOT NULL, done bigint NOT NULL,
+        failed bigint NOT NULL, unknown bigint NOT NULL, spent bigint NOT NULL, cap bigint, rate float8,
+        begun_at timestamptz NOT NULL DEFAULT clock_timestamp(), seen_at timestamptz NOT NULL,
+        expires_at timestamptz NOT NULL, has_ended boolean NOT NULL,
+        PRIMARY KEY (session, batch)
+    )
+    """,
+)
+STEPS: Sequence[Sequence[str]] = (CREATE, TOLD)
 """``STEPS[n]`` makes version n + 1 of version n. Steps are never changed once released."""
 
 
@@ -42,12 +65,11 @@ async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS) ->
     """
 
     async def operation(connection: Connection) -> None:
+        await connection.execute("SET LOCAL statement_timeout = 0")  # millions of records may have to be summed up
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (TURN,))
-        version = await _version(connection)
-        if version > len(steps):
-            raise LedgerError(
-                f"{database.name}: expected tables of version {len(steps)} or older, got {version}"
-            ).with_context(hint="a newer phota_async made them: use that one")
+        version = await version_of(connection, database.name, steps)
+        if version is None:
+            version = await _make_place(connection)
         for step in steps[version:]:
             for statement in step:
                 await connection.execute(statement.encode())
@@ -58,12 +80,30 @@ async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS) ->
     await database.run(operation, patience=0.0)
 
 
-async def _version(connection: Connection) -> int:
-    """Return the version of the tables, 0 where there are none yet; then there is a place for them."""
+async def version_of(connection: Connection, name: str, steps: Sequence[Sequence[str]] = STEPS) -> int | None:
+    """Return the version of the tables, ``None`` where there are none; writes nothing.
+
+    Args:
+        connection: In a transaction.
+        name: What the database is called.
+        steps: Those that are known.
+
+    Raises:
+        LedgerError: A newer client made them.
+    """
     found = await (await connection.execute("SELECT to_regclass('phota.version')::text")).fetchone()
     if found is None or found[0] is None:
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS phota")
-        await connection.execute("CREATE TABLE phota.version (version integer NOT NULL)")
-        return 0
+        return None
     row = await (await connection.execute("SELECT version FROM phota.version")).fetchone()
-    return int(row[0]) if row is not None else 0
+    version = int(row[0]) if row is not None else 0
+    if version > len(steps):
+        raise LedgerError(f"{name}: expected tables of version {len(steps)} or older, got {version}").with_context(
+            hint="a newer phota_async made them: use that one"
+        )
+    return version
+
+
+async def _make_place(connection: Connection) -> int:
+    await connection.execute("CREATE SCHEMA IF NOT EXISTS phota")
+    await connection.execute("CREATE TABLE phota.version (version integer NOT NULL)")
+    return 0

@@ -18,10 +18,11 @@ from phota_async import EnhanceRequest, Outcome
 from phota_async.batch.items import BatchStatistics, OutcomeStatus
 from phota_async.cli.board import DRAWINGS, MOST_NOTES, Board
 from phota_async.cli.live_progress import LiveProgress
-from phota_async.cli.pace import Pace, duration, speed
+from phota_async.cli.pace import duration, speed
 from phota_async.cli.plain_text import clean
 from phota_async.cli.progress import PlainProgress, choose_progress, may_draw
 from phota_async.errors import InputError
+from phota_async.pace import Pace
 
 HOSTILE = "a\x1b]0;title\x07\x1b[2J\x1b[31m[bold red]b[/]\r\nc\u202egpj.\udcff\x9bm.jpg"
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\r\n]")

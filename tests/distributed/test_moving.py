@@ -8,17 +8,13 @@ import msgspec
 import psycopg
 import pytest
 from ledger.store_suite import FILE, begin, enter
+from support.postgres import url
 
 from phota_async import InputError, Ledger, LedgerError, PostgresLedger
 from phota_async.ledger import Change, Done, Lost, Record, Submitted
 from phota_async.ledger.moving import move
 
 pytestmark = pytest.mark.system
-
-
-def url(dsn: str) -> str:
-    words = psycopg.conninfo.conninfo_to_dict(dsn)
-    return f"postgresql://{words['user']}@/{words['dbname']}?host={words['host']}"
 
 
 async def fill(path: Path, count: int = 7) -> list[Record]:

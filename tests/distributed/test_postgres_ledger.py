@@ -5,17 +5,19 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
 from ledger.store_suite import FILE, StoreSuite, begin
 from support.clients import Connect
-from support.postgres import Server, running_server
+from support.postgres import Server, running_server, url
 
-from phota_async import Batch, BatchItem, ConfigError, GenerateRequest, InputError, LedgerError, PostgresLedger
+from phota_async import Batch, BatchItem, Budget, ConfigError, GenerateRequest, LedgerError, PostgresLedger
 from phota_async.ledger import Begun, Done, JobFailed, Lost, Refused, State, Submitted, Wish, tables
 from phota_async.ledger.database import Connection, Database
+from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.system
@@ -259,7 +261,7 @@ async def test_older_tables_become_newer_ones_and_newer_ones_are_refused(dsn: st
         newer = (*tables.STEPS, ("ALTER TABLE phota.purchase ADD COLUMN colour text",))
         await tables.migrate(ledger.database, newer)
         assert [record async for record in ledger.records()] == [begun.record]
-    with pytest.raises(LedgerError, match="version 1 or older, got 2"):
+    with pytest.raises(LedgerError, match="version 2 or older, got 3"):
         await PostgresLedger(dsn).__aenter__()
 
 
@@ -323,11 +325,63 @@ async def test_batches_run_on_it_one_after_the_other_and_at_once(
     assert len(sandbox.charges) == 12
 
 
+async def test_a_batch_opens_the_ledger_at_an_address_and_closes_it(
+    dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
+) -> None:
+    items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(3)]
+    client = connect(sandbox.base_url, api_key=sandbox.api_key)
+    for status in ("done", "skipped"):
+        async with Batch(client, items, output=tmp_path, ledger=url(dsn), name="b") as outcomes:
+            assert [outcome.status async for outcome in outcomes] == [status] * 3
+    assert len(sandbox.charges) == 3
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM phota.run").fetchone() == (0,)
+        users = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert connection.execute(users).fetchone() == (1,)
+
+
+async def test_a_dry_run_looks_and_makes_no_table(dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect) -> None:
+    items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(3)]
+    client = connect(sandbox.base_url, api_key=sandbox.api_key)
+
+    async def foresee(ledger: str | PostgresLedger) -> Counter[str]:
+        async with Batch(client, items, output=tmp_path, ledger=ledger, dry_run=True) as outcomes:
+            return Counter([outcome.status async for outcome in outcomes])
+
+    assert await foresee(url(dsn)) == {"planned": 3}
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'phota'").fetchone() is None
+        async with PostgresLedger(dsn) as ledger:
+            async with Batch(client, items[:2], output=tmp_path, ledger=ledger) as outcomes:
+                assert [outcome.status async for outcome in outcomes] == ["done"] * 2
+            assert await foresee(ledger) == await foresee(url(dsn)) == {"planned": 1, "skipped": 2}
+        assert connection.execute("SELECT count(*) FROM phota.purchase").fetchone() == (2,)
+    assert len(sandbox.charges) == 2
+
+
+async def test_a_dry_run_counts_what_was_spent_by_whom_ever_against_the_budget(
+    dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
+) -> None:
+    dime = Price(Decimal("0.10"), Decimal("0.10"))
+    prices = PriceTable(date="2026-11-25", images={"generate": dime}, training={})
+    items = [BatchItem(f"{number}", GenerateRequest(prompt=f"boat {number}")) for number in range(4)]
+    client = connect(sandbox.base_url, api_key=sandbox.api_key)
+    budget = Budget("0.30", prices=prices)
+    async with Batch(client, items[:2], output=tmp_path, ledger=url(dsn), budget=budget) as outcomes:
+        assert [outcome.status async for outcome in outcomes] == ["done"] * 2
+    budget = Budget("0.30", prices=prices)
+    async with Batch(client, items, output=tmp_path, ledger=url(dsn), budget=budget, dry_run=True) as outcomes:
+        assert sorted([outcome.status async for outcome in outcomes]) == ["budget", "planned", "skipped", "skipped"]
+    assert budget.spent == 0
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_batch_takes_no_address_for_a_file(
+async def test_a_batch_says_what_is_no_address_or_cannot_be_reached(
     tmp_path: Path, sandbox: Sandbox, connect: Connect, dry_run: bool
 ) -> None:
     client = connect(sandbox.base_url)
-    batch = Batch(client, [], output=tmp_path, ledger="postgresql://db/photos", dry_run=dry_run)
-    with pytest.raises(InputError, match="an open PostgresLedger"):
-        await batch.__aenter__()
+    away = "postgresql://u:hunter2@127.0.0.1:1/p"
+    for address, kind in (("postgresql://a:hunter2/c@d/e", ConfigError), (away, LedgerError)):
+        with pytest.raises(kind) as caught:
+            await Batch(client, [], output=tmp_path, ledger=address, dry_run=dry_run).__aenter__()
+        assert "hunter2" not in str(caught.value)

@@ -425,7 +425,7 @@ async def test_a_store_of_somebody_elses_making_cannot_be_looked_into(folder: Fo
     class Store:
         begin = None
 
-    with pytest.raises(ConfigError, match="a path, a Ledger or True, got Store"):
+    with pytest.raises(ConfigError, match="a PostgresLedger or True, got Store"):
         await foresee(folder, items=[], ledger=Store())
 
 

@@ -29,14 +29,24 @@ CONFIG = ClientConfig(
 )
 
 
-async def work(*, dsn: str, base_url: str, folder: str, count: int, start: int, cap: int) -> Counter[str]:
+async def work(
+    *,
+    dsn: str,
+    base_url: str,
+    folder: str,
+    count: int,
+    start: int,
+    cap: int,
+    worker: str | None = None,
+    batch: str = "",
+) -> Counter[str]:
     counts: Counter[str] = Counter()
     async with (
         PhotaClient("sandbox-key", base_url, config=CONFIG) as client,
-        PostgresLedger(dsn, ttl=TTL) as ledger,
+        PostgresLedger(dsn, ttl=TTL, worker=worker) as ledger,
         PostgresLeases(dsn, cap, ttl=TTL) as leases,
         ItemRunner(
-            client, folder, store=ledger, limiter=leases, settings=ItemSettings(max_concurrency=2 * cap)
+            client, folder, store=ledger, limiter=leases, settings=ItemSettings(max_concurrency=2 * cap, name=batch)
         ) as runner,
     ):
         sys.stdout.write("ready\n")

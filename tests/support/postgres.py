@@ -52,6 +52,12 @@ class Server:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def url(dsn: str) -> str:
+    """Return the words of an address as one."""
+    words = psycopg.conninfo.conninfo_to_dict(dsn)
+    return f"postgresql://{words['user']}@/{words['dbname']}?host={words['host']}"
+
+
 @contextmanager
 def running_server(*, careless: bool = True) -> Iterator[Server]:
     """Serve in a new folder, which goes with it."""

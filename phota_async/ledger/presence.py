@@ -1,0 +1,168 @@
+"""A process among those that share a ledger: its runs live while it gives signs of life, and it tells of its work.
+
+Nobody waits for what is told: it goes along with the signs of life, every ``ttl / 3`` seconds, and once more at the
+end. Should it fail, the signs of life, on which purchases depend, are given all the same.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+
+import msgspec
+
+from ..errors import ConfigError, LedgerError
+from . import shared_rows
+from .database import Connection, Database
+from .figures import Figures
+
+FORGOTTEN = 86400.0  # seconds after which a run that died, and a worker that is gone, leave the list
+LONGEST_NAME = 200  # characters
+JOIN = """INSERT INTO phota.run (run, batch, expires_at)
+    VALUES (nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING run"""
+BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
+    SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
+    FROM unnest(%s::bigint[], %s::text[]) AS mine (run, batch)
+    ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
+LEAVE = "DELETE FROM phota.run WHERE run = ANY(%s::bigint[])"
+FORGET_RUNS = "DELETE FROM phota.run WHERE expires_at < clock_timestamp() - make_interval(secs => %s)"
+FORGET_WORKERS = "DELETE FROM phota.worker WHERE seen_at < clock_timestamp() - make_interval(secs => %s)"
+TELL = """INSERT INTO phota.worker AS w
+        (session, worker, has_ended, seen_at, expires_at, batch, running, done, failed, unknown, spent, cap, rate)
+    SELECT %s, %s, %s, clock_timestamp(), clock_timestamp() + make_interval(secs => %s), told.*
+    FROM jsonb_to_recordset(%s::jsonb) AS told
+        (batch text, running bigint, done bigint, failed bigint, unknown bigint, spent bigint, cap bigint, rate float8)
+    ON CONFLICT (session, batch) DO UPDATE SET
+        has_ended = excluded.has_ended, seen_at = excluded.seen_at, expires_at = excluded.expires_at,
+        running = excluded.running, done = excluded.done, failed = excluded.failed, unknown = excluded.unknown,
+        spent = excluded.spent, cap = excluded.cap, rate = excluded.rate"""
+DROP = "DELETE FROM phota.worker WHERE session = %s AND batch <> ALL(%s::text[])"
+# Whoever has started again under the same name stands in the place of whom it was before.
+REPLACE = """DELETE FROM phota.worker
+    WHERE worker = %s AND session <> %s AND (has_ended OR expires_at < clock_timestamp())"""
+
+
+class Presence:
+    """This process, as others see it in the ledger.
+
+    Args:
+        database: Where the ledger is.
+        ttl: Seconds without a sign of life after which what its runs had taken up is another one's.
+        worker: What people call this process; ``None`` is its host and process id.
+
+    Raises:
+        ConfigError: The name is none.
+    """
+
+    def __init__(self, database: Database, *, ttl: float, worker: str | None = None) -> None:
+        self.worker = checked_name(worker)
+        self._database, self._ttl = database, ttl
+        self._session = secrets.token_hex(16)
+        self._runs: dict[int, str] = {}  # run: batch
+        self._news = asyncio.Event()
+        self.figures = Figures()
+
+    async def begin(self) -> None:
+        """Remove what is long gone."""
+
+        async def operation(connection: Connection) -> None:
+            await connection.execute(FORGET_RUNS, (FORGOTTEN,))
+            await connection.execute(FORGET_WORKERS, (FORGOTTEN,))
+
+        await self._database.run(operation)
+
+    def attend(self, batch: str) -> None:
+        """Let it be told soon that this process is at work on a batch."""
+        if self.figures.attend(batch):
+            self._news.set()
+
+    async def join(self, batch: str) -> int:
+        """Begin a run of a batch and return its number."""
+
+        async def operation(connection: Connection) -> int:
+            row = await shared_rows.one(connection, JOIN, (batch, self._ttl))
+            assert row is not None  # noqa: S101 - it returns one
+            return int(row[0])
+
+        run = await self._database.run(operation)
+        self._runs[run] = batch
+        self.attend(batch)
+        return run
+
+    async def leave(self, batch: str, runs: Sequence[int]) -> None:
+        """End runs of a batch. Never raises: they end by themselves."""
+        for each in runs:
+            self._runs.pop(each, None)
+        self.figures.left(batch, runs)
+
+        async def operation(connection: Connection) -> None:
+            await connection.execute(LEAVE, (list(runs),))
+
+        try:
+            await self._database.run(operation)
+        except LedgerError:
+            return
+
+    async def live(self) -> None:
+        """Give signs of life, until cancelled."""
+        while True:
+            await asyncio.sleep(self._ttl / 3)
+            self._news.set()
+            if self._runs:
+                try:
+                    await self._database.run(self._beat)
+                except LedgerError:  # whoever needs the server hears of it; others may take up what is ours meanwhile
+                    continue
+
+    async def keep_telling(self) -> None:
+        """Tell of the work with each sign of life, and at once when another batch is begun, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self.tell()
+            except LedgerError:
+                continue
+
+    async def tell(self, *, has_ended: bool = False, patience: float | None = None) -> None:
+        """Write the figures; a process that did nothing has none."""
+        told = self.figures.told()
+        batches, text = [each.batch for each in told], msgspec.json.encode(told).decode()
+
+        async def operation(connection: Connection) -> None:
+            await connection.execute(REPLACE, (self.worker, self._session))
+            await connection.execute(DROP, (self._session, batches))
+            await connection.execute(TELL, (self._session, self.worker, has_ended, self._ttl, text))
+
+        if told:
+            await self._database.run(operation, patience=patience)
+
+    async def end(self) -> None:
+        """Tell the last figures. Never raises: who is not heard of passes for dead, which costs nothing."""
+        try:
+            await self.tell(has_ended=True, patience=0.0)
+        except LedgerError:
+            return
+
+    def __repr__(self) -> str:
+        return f"<Presence of {self.worker}, {len(self._runs)} runs>"
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    async def _beat(self, connection: Connection) -> None:
+        await connection.execute(BEAT, (self._ttl, list(self._runs), list(self._runs.values())))
+
+
+def checked_name(worker: str | None) -> str:
+    """Return a worker's name, made up where none is given.
+
+    Raises:
+        ConfigError: It is empty, too long, or no text that can be stored.
+    """
+    if worker is None:
+        return f"{socket.gethostname()}:{os.getpid()}"
+    if not isinstance(worker, str) or not 0 < len(worker) <= LONGEST_NAME or not worker.isprintable():
+        raise ConfigError(f"worker: expected a name of 1 to {LONGEST_NAME} printable characters, got {worker!r}")
+    return worker
