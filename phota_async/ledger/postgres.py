@@ -11,8 +11,9 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import count
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from msgspec.structs import replace
 
@@ -82,7 +83,7 @@ class PostgresLedger:
         async with AsyncExitStack() as scope:
             scope.push_async_callback(self._database.aclose)
             await migrate(self._database)
-            await self._execute(FORGET, FORGOTTEN)
+            await self._database.one(FORGET, (FORGOTTEN,))
             scope.push_async_callback(end, asyncio.create_task(self._live()))
             self._scope = scope.pop_all()
         return self
@@ -105,7 +106,9 @@ class PostgresLedger:
 
     async def join(self, batch: str) -> int:
         """Begin a run of one item beside all others and return its number."""
-        run = await self._run(lambda connection: self._join(connection, batch))
+        row = await self._one(JOIN, batch, self._ttl)
+        assert row is not None  # noqa: S101 - it returns one
+        run = int(row[0])
         self._runs[run] = batch
         return run
 
@@ -120,15 +123,21 @@ class PostgresLedger:
 
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already; takes nothing up."""
-        return await self._run(lambda connection: shared_rows.one(connection, WAS_SENT, [purchase])) is not None
+        return await self._one(WAS_SENT, purchase) is not None
 
     async def begin(self, wish: Wish) -> Begun:
         """Find or make the record of a wish, check the cap and write the intent; durable when it returns.
 
         Waits while another run that lives has the item's record.
         """
-        ticket = secrets.token_hex(16)
-        return await self._when_free(lambda connection: self._begin(connection, wish, ticket))
+        ticket, tries = secrets.token_hex(16), count()
+
+        async def operation(connection: Connection) -> Begun | None:
+            if next(tries) and (written := await shared_rows.by_ticket(connection, wish.purchase, ticket)):
+                return rules.begun_before(written, wish)  # the answer to an earlier try was lost
+            return await self._begin(connection, wish, ticket)
+
+        return await self._when_free(operation)
 
     async def take_up(self, wish: Wish) -> Begun | None:
         """Find a job that an earlier run submitted for an item whose photo is gone; durable when it returns."""
@@ -157,7 +166,7 @@ class PostgresLedger:
     async def is_running(self) -> bool:
         """Whether a run is alive, of whichever process."""
         alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
-        return await self._run(lambda connection: shared_rows.one(connection, alive, ())) is not None
+        return await self._one(alive) is not None
 
     async def load(self, records: Sequence[Record]) -> None:
         """Write records as another ledger had them; see `moving`."""
@@ -172,15 +181,16 @@ class PostgresLedger:
         return f"<PostgresLedger {self._database.name}, {len(self._runs)} runs>"
 
     async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
-        if self._scope is None:
-            raise LedgerError(f"{self._database.name} is not open: async with PostgresLedger(dsn) as ledger")
+        self._check_open()
         return await self._database.run(operation)
 
-    async def _execute(self, statement: str, *values: object) -> None:
-        async def operation(connection: Connection) -> None:
-            await connection.execute(statement.encode(), values)
+    def _check_open(self) -> None:
+        if self._scope is None:
+            raise LedgerError(f"{self._database.name} is not open: async with PostgresLedger(dsn) as ledger")
 
-        await self._database.run(operation)
+    async def _one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        self._check_open()
+        return await self._database.one(statement, values)
 
     async def _page(self, batch: str | None, after: tuple[str, int]) -> list[Record]:
         return await self._run(lambda connection: shared_rows.page(connection, batch, after, PAGE))
@@ -199,24 +209,17 @@ class PostgresLedger:
             await asyncio.sleep(self._ttl / 3)
             if self._runs:
                 try:
-                    await self._execute(BEAT, self._ttl, list(self._runs), list(self._runs.values()))
+                    await self._one(BEAT, self._ttl, list(self._runs), list(self._runs.values()))
                 except LedgerError:  # whoever needs the server hears of it; others may take up what is ours meanwhile
                     continue
 
-    async def _join(self, connection: Connection, batch: str) -> int:
-        row = await shared_rows.one(connection, JOIN, (batch, self._ttl))
-        assert row is not None  # noqa: S101 - it returns one
-        return int(row[0])
-
     async def _leave(self, runs: list[int]) -> None:
         try:
-            await self._execute(LEAVE, runs)
+            await self._database.one(LEAVE, (runs,))
         except LedgerError:  # it ends by itself
             return
 
     async def _begin(self, connection: Connection, wish: Wish, ticket: str) -> Begun | None:
-        if written := await shared_rows.by_ticket(connection, wish.purchase, ticket):
-            return rules.begun_before(written, wish)
         await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
         found = await shared_rows.find(connection, wish)
         if found is not None and found[0]:
