@@ -1,11 +1,17 @@
 """What a PostgreSQL of one's own has done since a moment: CPU of all its processes, transactions, log, connections."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from support.postgres import Server, running_server
+
+__all__ = ["Meter", "Server", "Used", "cpu_of", "running_server"]
 TICKS = os.sysconf("SC_CLK_TCK")
 PROCESSES = Path("/proc")
 COUNTED = """SELECT xact_commit + xact_rollback, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')

@@ -17,13 +17,12 @@ import msgspec
 from msgspec.structs import replace
 
 from .events import Clock, Disk, Places, Process
-from .fleet_constants import Constants
-from .fleet_plan import AFTER, BEFORE, IN_OPERATIONS, OPERATIONS, Fleet, looks, parts
+from .fleet_plan import AFTER, BEFORE, IN_OPERATIONS, OPERATIONS, Constants, Fleet, looks, parts
 
 PHOTOS = 10**8
 DAY = 86_400.0
 MIXED, COUNTED = 150.0, 120.0  # seconds of the model's time
-SUBMITS = 3  # shares of a worker's other CPU: submit, download, file
+SHARES = 3  # of a worker's other CPU: to submit, to look, to keep what came
 
 
 class Found(NamedTuple):
@@ -96,7 +95,7 @@ class Model:
         while True:
             yield worker.items.enter
             if self._fleet.queue:
-                yield from self._operation(worker, "commit", self._fleet.constants.queue_cpu / 2)
+                yield from self._operation("commit", self._fleet.constants.queue_cpu / 2)
             else:
                 yield self._clock.wait(0.0)
             self._clock.start(self._item(worker))
@@ -114,7 +113,7 @@ class Model:
         self._calls.leave()
         yield from self._ledger(worker, AFTER[3:])
         if self._fleet.queue:
-            yield from self._operation(worker, "commit", self._fleet.constants.queue_cpu / 2)
+            yield from self._operation("commit", self._fleet.constants.queue_cpu / 2)
         worker.items.leave()
         self._done += 1
         self._seconds += self._clock.now - begun
@@ -128,10 +127,7 @@ class Model:
         """Wait for a job's end, as often as it takes to see it."""
         seconds = self._chance.uniform(*self._fleet.job)
         self._clock.start(self._jobs.serve(seconds))
-        if self._fleet.has_callbacks:
-            yield self._clock.wait(seconds)
-            return
-        for wait in looks(seconds):
+        for wait in (seconds,) if self._fleet.has_callbacks else looks(seconds):
             yield self._clock.wait(wait)
         yield from self._cpu(worker, self._own_cpu)
 
@@ -147,14 +143,14 @@ class Model:
 
     @property
     def _own_cpu(self) -> float:
-        return self._fleet.constants.worker_cpu * (1 - IN_OPERATIONS) / SUBMITS
+        return self._fleet.constants.worker_cpu * (1 - IN_OPERATIONS) / SHARES
 
     def _ledger(self, worker: Worker, kinds: tuple[str, ...]) -> Process:
         for kind in kinds:
             yield from self._cpu(worker, self._fleet.constants.worker_cpu * IN_OPERATIONS / len(OPERATIONS))
-            yield from self._operation(worker, kind, self._fleet.operation_cpu)
+            yield from self._operation(kind, self._fleet.operation_cpu)
 
-    def _operation(self, worker: Worker, kind: str, cpu: float) -> Process:
+    def _operation(self, kind: str, cpu: float) -> Process:
         """Ask PostgreSQL for something, and have it written where it is a change."""
         begun = self._clock.now
         lock = {"row": self._account, "notify": self._notices}.get(kind)
@@ -228,7 +224,7 @@ def show(name: str, fleet: Fleet, found: Found) -> str:
     """Return a scenario's line: what the model says, and the bounds."""
     least, second = parts(fleet)[:2]
     top = sorted(found.uses, key=found.uses.__getitem__, reverse=True)
-    names = [each for each in top if each not in ("items at once",)][:2]
+    names = [each for each in top if each != "items at once"][:2]
     used = ", ".join(f"{each} {found.uses[each]:.0%}" for each in names)
     days = PHOTOS / found.rate / DAY
     bounds = f"{least.name} {least.rate:,.0f}, {second.name} {second.rate:,.0f}"

@@ -8,18 +8,67 @@ from collections.abc import Iterator
 
 import msgspec
 
-from .fleet_constants import Constants
-
 MB = 2**20
 # What an item asks of PostgreSQL, in order: "read", "commit", "row" changes the account of the batch, "notify" tells
 # others. `PostgresLedger` and `PostgresLeases` say which; a submit goes between the fifth and the sixth.
 BEFORE = ("commit", "read", "commit", "row", "commit")  # join, was_sent, acquire, begin, confirm
 AFTER = ("commit", "commit", "notify", "commit")  # submitted, done, release, leave
 OPERATIONS = (*BEFORE, *AFTER)
+HELD_FROM = 2  # operations before the place is taken; after the last but one it is free
 QUEUE = ("commit", "commit")  # fetch, finish
 IN_OPERATIONS = 0.5  # share of a worker's CPU that goes into talking with PostgreSQL
 FIRST_LOOK, GROWTH, LAST_LOOK = 2.0, 1.5, 15.0  # seconds between looks at a job, as of `ClientConfig`
 EARLY = 0.945  # of them, on average
+
+
+class Constants(msgspec.Struct, kw_only=True):
+    """Costs; seconds, bytes and counts are those of one item where nothing else is said."""
+
+    # The disk, and what waits for it
+    commit: float = 0.0
+    """Seconds of one commit, alone."""
+    commits_apart: float = 0.0
+    """Commits a second of different rows."""
+    commits_of_one_row: float = 0.0
+    commits_that_notify: float = 0.0
+
+    # The worker
+    worker_cpu: float = 0.0
+    worker_cpu_without_places: float = 0.0
+    received: float = 0.0
+    """Bytes that the service got."""
+    connections: float = 0.0
+    """To PostgreSQL, of one busy worker without its queue."""
+
+    # The database: ledger and places
+    transactions: float = 0.0
+    transactions_without_places: float = 0.0
+    database_cpu: float = 0.0
+    database_cpu_without_places: float = 0.0
+    log: float = 0.0
+    row: float = 0.0
+    """Of the ledger, its indexes included."""
+    acquire: float = 0.0
+    """With a cap of 5,000 of which nearly all are held."""
+    acquire_of_few: float = 0.0
+    """With a cap of 5,000 of which nearly none are held."""
+    confirm: float = 0.0
+    release: float = 0.0
+
+    # The queue
+    insert: float = 0.0
+    fetch: dict[str, float] = {}
+    """By how many wait."""
+    fetch_blindly: float = 0.0
+    """The same with the most, before ANALYZE."""
+    finish: float = 0.0
+    queue_cpu: float = 0.0
+    """Of the database, for a fetch and a finish."""
+    queue_log: float = 0.0
+    queued: float = 0.0
+    """Bytes of a task that waits."""
+    finished: float = 0.0
+    """Bytes that a task leaves which is done and kept."""
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,14 +151,22 @@ def mean_noticed(fleet: Fleet, steps: int = 200) -> float:
     return sum(noticed(first + (last - first) * (step + 0.5) / steps) for step in range(steps)) / steps
 
 
+def held(fleet: Fleet) -> float:
+    """Return the seconds for which an item has its place at the service where nothing else is in its way."""
+    moved = (fleet.photo + fleet.picture) / fleet.bandwidth
+    operations = (len(OPERATIONS) - HELD_FROM - 1) * (fleet.way + fleet.operation_cpu + fleet.write) + fleet.way
+    own = fleet.constants.worker_cpu * (1 - IN_OPERATIONS * (HELD_FROM + 1) / len(OPERATIONS))
+    return mean_noticed(fleet) + moved + fleet.put + operations + own
+
+
 def parts(fleet: Fleet) -> list[Part]:
     """Return every part's bound, the least first."""
     costs, count = fleet.constants, fleet.workers
     database = costs.database_cpu + (costs.queue_cpu if fleet.queue else 0.0)
     moved = (fleet.photo + fleet.picture) / fleet.bandwidth
     found = [
-        Part("calls at once", fleet.calls / mean_noticed(fleet)),
-        Part("items at once", count * fleet.at_once / mean_noticed(fleet)),
+        Part("calls at once", fleet.calls / held(fleet)),
+        Part("items at once", count * fleet.at_once / held(fleet)),
         Part("the batch's account", 1 / (fleet.way + fleet.operation_cpu + fleet.write)),
         Part("notifying", 1 / fleet.write),
         Part("the store", fleet.puts),
