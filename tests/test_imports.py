@@ -55,6 +55,10 @@ LEVELS: list[tuple[str, set[str]]] = [
         {"collecting", "runs"},
     ),
     (
+        "The same items on many machines.",
+        {"distributed"},
+    ),
+    (
         "Programs and pages: the outermost ring.",
         {"report", "review", "demo", "cli", "__main__", "pytest_plugin"},
     ),
@@ -271,6 +275,7 @@ HEAVY = [
     "sqlite3",
     "obstore",
     "psycopg",
+    "procrastinate",
 ]
 REPORT = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 

@@ -104,6 +104,11 @@ class ItemRunner:
         self._scope = AsyncExitStack()
         self._options: Options
 
+    @property
+    def name(self) -> str:
+        """The batch's name in the store."""
+        return self._settings.name
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as scope:
             self._options = self._make_options(scope.enter_context(self._sink.folder()))

@@ -65,20 +65,11 @@ class Database:
         Raises:
             LedgerError: The server stayed away, or refuses what is asked.
         """
-        from psycopg import Error, InterfaceError, OperationalError  # noqa: PLC0415 - of an extra
-
-        until = time.monotonic() + (self.patience if patience is None else patience)
-        delay = FIRST_DELAY
-        while True:
-            try:
-                return await self._try(operation, is_single=is_single)
-            except (OperationalError, InterfaceError) as error:
-                if time.monotonic() + delay > until:
-                    raise LedgerError(f"{self.name} cannot be reached: {_words(error)}") from None
-            except (Error, UnicodeError) as error:
-                raise LedgerError(f"{self.name}: {_words(error)}") from None
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY)
+        return await lasting(
+            lambda: self._try(operation, is_single=is_single),
+            self.name,
+            patience=self.patience if patience is None else patience,
+        )
 
     async def one(
         self, statement: str, values: Sequence[object], *, patience: float | None = None
@@ -147,6 +138,27 @@ class Database:
             else:
                 self._idle.append(connection)
             return value
+
+
+async def lasting(attempt: Callable[[], Awaitable[T]], name: str, *, patience: float) -> T:
+    """Return what an attempt returns, made again while the server is away.
+
+    Raises:
+        LedgerError: The server stayed away for ``patience`` seconds, or refuses what is asked.
+    """
+    from psycopg import Error, InterfaceError, OperationalError  # noqa: PLC0415 - of an extra
+
+    until, delay = time.monotonic() + patience, FIRST_DELAY
+    while True:
+        try:
+            return await attempt()
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() + delay > until:
+                raise LedgerError(f"{name} cannot be reached: {_words(error)}") from None
+        except (Error, UnicodeError) as error:
+            raise LedgerError(f"{name}: {_words(error)}") from None
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, LONGEST_DELAY)
 
 
 async def end(task: "asyncio.Task[None]") -> None:
