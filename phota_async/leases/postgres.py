@@ -125,37 +125,29 @@ class PostgresLeases:
         """Wait for a place; the place that the key has already is taken over from who died or left it."""
         lease = None
         while lease is None:
-            await self._until_nobody_is_at(key)
             async with self._turn:
                 lease = await self._next(key)
+            if lease is None:
+                await self._until_nobody_is_at(key)
         self._mine[lease.token] = lease
         return lease
 
     async def adopt(self, key: str) -> "PostgresLease | None":
         """Take over the place that a key has, of a job that is only followed."""
         lease = PostgresLease(self, secrets.token_hex(16))
-        if not await self._database.run(lambda connection: self._take_over(connection, key, lease.token)):
+        if not await self._database.one(TAKE_OVER, (lease.token, self.ttl, self.ttl, self.name, key)):
             return None
         self._mine[lease.token] = lease
         return lease
 
     async def held(self) -> int:
         """Return how many places are held now, by all workers and by jobs whose worker died."""
-
-        async def operation(connection: Connection) -> int:
-            row = await (await connection.execute(HELD, (self.name,))).fetchone()
-            return int(row[0]) if row else 0
-
-        return await self._database.run(operation)
+        row = await self._database.one(HELD, (self.name,))
+        return int(row[0]) if row else 0
 
     async def confirm(self, lease: "PostgresLease") -> None:
         """Keep a place for as long as a job may run, if it is still held; for `PostgresLease`."""
-
-        async def operation(connection: Connection) -> bool:
-            answer = await connection.execute(CONFIRM.encode(), (self.longest, lease.token))
-            return await answer.fetchone() is not None
-
-        if lease.token not in self._mine or not await self._database.run(operation):
+        if lease.token not in self._mine or not await self._database.one(CONFIRM, (self.longest, lease.token)):
             self._mine.pop(lease.token, None)
             raise LedgerError(f"{self._database.name}: a place among {self.cap} jobs was lost before anything was sent")
 
@@ -163,12 +155,8 @@ class PostgresLeases:
         """Give a place back, or leave it to its job; for `PostgresLease`."""
         if self._mine.pop(lease.token, None) is None or lease.is_own:
             return
-
-        async def operation(connection: Connection) -> None:
-            await connection.execute(FREE if is_free else ABANDON, (lease.token, CHANNEL))
-
         try:
-            await self._database.run(operation)
+            await self._database.one(FREE if is_free else ABANDON, (lease.token, CHANNEL))
         except LedgerError:  # it expires
             return
 
@@ -218,11 +206,9 @@ class PostgresLeases:
         return await answer.fetchone() is not None
 
     async def _is_busy(self, key: str) -> bool:
-        async def operation(connection: Connection) -> bool:
-            return await (await connection.execute(IS_BUSY, (self.name, key, ""))).fetchone() is not None
-
+        patience = None if self._share is None else AWAY
         try:
-            return await self._database.run(operation, patience=None if self._share is None else AWAY)
+            return await self._database.one(IS_BUSY, (self.name, key, ""), patience=patience) is not None
         except LedgerError:
             if self._share is None:
                 raise
@@ -260,15 +246,15 @@ class PostgresLeases:
             tokens = [token for token, lease in self._mine.items() if not lease.is_own]
             if tokens:
                 try:
-                    kept = await self._database.run(lambda connection, t=tokens: self._renew(connection, t))  # type: ignore[misc]
+                    kept = await self._renew(tokens)
                 except LedgerError:  # whoever is about to send something hears of it
                     continue
                 for token in set(tokens) - kept:
                     self._mine.pop(token, None)
 
-    async def _renew(self, connection: Connection, tokens: list[str]) -> set[str]:
-        answer = await connection.execute(RENEW.encode(), (self.ttl, self.ttl, tokens))
-        return {str(token) for (token,) in await answer.fetchall()}
+    async def _renew(self, tokens: list[str]) -> set[str]:
+        rows = await self._database.rows(RENEW, (self.ttl, self.ttl, tokens))
+        return {str(token) for (token,) in rows}
 
 
 class PostgresLease:

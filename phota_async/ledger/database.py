@@ -1,12 +1,14 @@
 """Connections to a PostgreSQL that many processes share: few, kept, and made anew while the server restarts.
 
-Needs the extra `distributed`. An operation is a transaction. One that broke off is tried again as long as patience
-lasts, also when nobody can tell whether its commit arrived: operations given here can bear being run twice.
+Needs the extra `distributed`. An operation is a transaction; one of a single statement needs no more words for that.
+One that broke off is tried again as long as patience lasts, also when nobody can tell whether its commit arrived:
+operations given here can bear being run twice.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigError, LedgerError
@@ -49,15 +51,45 @@ class Database:
         self._ahead: float | None = None
         self._is_closed = False
 
-    async def run(self, operation: Callable[[Connection], Awaitable[T]], *, patience: float | None = None) -> T:
+    async def run(
+        self,
+        operation: Callable[[Connection], Awaitable[T]],
+        *,
+        patience: float | None = None,
+        is_single: bool = False,
+    ) -> T:
         """Run an operation in a transaction and return what it returned, once that is durable.
+
+        Args:
+            operation: What to do.
+            patience: Seconds for which the server may be away; ``None`` takes the usual ones.
+            is_single: Whether it is one statement, which is a transaction by itself: a third of the way.
 
         Raises:
             LedgerError: The server stayed away, or refuses what is asked.
         """
         return await lasting(
-            lambda: self._try(operation), self.name, patience=self.patience if patience is None else patience
+            lambda: self._try(operation, is_single=is_single),
+            self.name,
+            patience=self.patience if patience is None else patience,
         )
+
+    async def one(
+        self, statement: str, values: Sequence[object], *, patience: float | None = None
+    ) -> tuple[Any, ...] | None:
+        """Run a single statement and return its first row, once what it did is durable."""
+        return next(iter(await self.rows(statement, values, patience=patience)), None)
+
+    async def rows(
+        self, statement: str, values: Sequence[object], *, patience: float | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a single statement and return its rows, once what it did is durable."""
+
+        async def operation(connection: Connection) -> list[tuple[Any, ...]]:
+            cursor = await connection.execute(statement.encode(), values)
+            return [] if cursor.description is None else await cursor.fetchall()
+
+        return await self.run(operation, patience=patience, is_single=True)
 
     async def connect(self) -> Connection:
         """Return a connection of one's own, to be closed."""
@@ -101,13 +133,13 @@ class Database:
     def __repr__(self) -> str:
         return f"<Database {self.name}>"
 
-    async def _try(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _try(self, operation: Callable[[Connection], Awaitable[T]], *, is_single: bool = False) -> T:
         async with self._places:
             if self._is_closed:
                 raise LedgerError(f"{self.name} is closed")
             connection = self._idle.pop() if self._idle else await self.connect()
             try:
-                async with connection.transaction():
+                async with nullcontext() if is_single else connection.transaction():
                     value = await operation(connection)
             except BaseException:  # what state it is in is not worth finding out
                 await connection.close()

@@ -11,8 +11,9 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import count
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from msgspec.structs import replace
 
@@ -121,7 +122,7 @@ class PostgresLedger:
             batch: Its name, which stands for one list of items.
             total: Purchases; what is asked for again because somebody was not recognised is none of them.
         """
-        await self._run(lambda connection: shared_rows.execute(connection, EXPECT, (batch, total)))
+        await self._one(EXPECT, batch, total)
 
     async def leave(self, batch: str, run: int | None = None) -> None:
         """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
@@ -132,15 +133,21 @@ class PostgresLedger:
 
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already; takes nothing up."""
-        return await self._run(lambda connection: shared_rows.one(connection, WAS_SENT, [purchase])) is not None
+        return await self._one(WAS_SENT, purchase) is not None
 
     async def begin(self, wish: Wish) -> Begun:
         """Find or make the record of a wish, check the cap and write the intent; durable when it returns.
 
         Waits while another run that lives has the item's record.
         """
-        ticket = secrets.token_hex(16)
-        begun = await self._when_free(lambda connection: self._begin(connection, wish, ticket))
+        ticket, tries = secrets.token_hex(16), count()
+
+        async def operation(connection: Connection) -> Begun | None:
+            if next(tries) and (written := await shared_rows.by_ticket(connection, wish.purchase, ticket)):
+                return rules.begun_before(written, wish)  # the answer to an earlier try was lost
+            return await self._begin(connection, wish, ticket)
+
+        begun = await self._when_free(operation)
         self._presence.figures.begun(begun, wish)
         return begun
 
@@ -175,7 +182,7 @@ class PostgresLedger:
     async def is_running(self) -> bool:
         """Whether a run is alive, of whichever process."""
         alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
-        return await self._run(lambda connection: shared_rows.one(connection, alive, ())) is not None
+        return await self._one(alive) is not None
 
     async def load(self, records: Sequence[Record]) -> None:
         """Write records as another ledger had them; see `moving`."""
@@ -189,13 +196,17 @@ class PostgresLedger:
     def __repr__(self) -> str:
         return f"<PostgresLedger {self._database.name}, {len(self._presence)} runs>"
 
+    async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        self._check_open()
+        return await self._database.run(operation)
+
     def _check_open(self) -> None:
         if self._scope is None:
             raise LedgerError(f"{self._database.name} is not open: async with PostgresLedger(dsn) as ledger")
 
-    async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _one(self, statement: str, *values: object) -> tuple[Any, ...] | None:
         self._check_open()
-        return await self._database.run(operation)
+        return await self._database.one(statement, values)
 
     async def _page(self, batch: str | None, after: tuple[str, int]) -> list[Record]:
         return await self._run(lambda connection: shared_rows.page(connection, batch, after, PAGE))
@@ -209,8 +220,6 @@ class PostgresLedger:
         return found
 
     async def _begin(self, connection: Connection, wish: Wish, ticket: str) -> Begun | None:
-        if written := await shared_rows.by_ticket(connection, wish.purchase, ticket):
-            return rules.begun_before(written, wish)
         await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
         found = await shared_rows.find(connection, wish)
         if found is not None and found[0]:

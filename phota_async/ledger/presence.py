@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import msgspec
 
 from ..errors import ConfigError, LedgerError
-from . import shared_rows
 from .database import Connection, Database
 from .figures import Figures
 
@@ -79,13 +78,9 @@ class Presence:
 
     async def join(self, batch: str) -> int:
         """Begin a run of a batch and return its number."""
-
-        async def operation(connection: Connection) -> int:
-            row = await shared_rows.one(connection, JOIN, (batch, self._ttl))
-            assert row is not None  # noqa: S101 - it returns one
-            return int(row[0])
-
-        run = await self._database.run(operation)
+        row = await self._database.one(JOIN, (batch, self._ttl))
+        assert row is not None  # noqa: S101 - it returns one
+        run = int(row[0])
         self._runs[run] = batch
         self.attend(batch)
         return run
@@ -95,12 +90,8 @@ class Presence:
         for each in runs:
             self._runs.pop(each, None)
         self.figures.left(batch, runs)
-
-        async def operation(connection: Connection) -> None:
-            await connection.execute(LEAVE, (list(runs),))
-
         try:
-            await self._database.run(operation)
+            await self._database.one(LEAVE, (list(runs),))
         except LedgerError:
             return
 
@@ -111,7 +102,7 @@ class Presence:
             self._news.set()
             if self._runs:
                 try:
-                    await self._database.run(self._beat)
+                    await self._database.one(BEAT, (self._ttl, list(self._runs), list(self._runs.values())))
                 except LedgerError:  # whoever needs the server hears of it; others may take up what is ours meanwhile
                     continue
 
@@ -150,9 +141,6 @@ class Presence:
 
     def __len__(self) -> int:
         return len(self._runs)
-
-    async def _beat(self, connection: Connection) -> None:
-        await connection.execute(BEAT, (self._ttl, list(self._runs), list(self._runs.values())))
 
 
 def checked_name(worker: str | None) -> str:

@@ -185,7 +185,7 @@ async def test_limits_of_two_names_are_apart(dsn: str) -> None:
 async def test_while_the_server_is_away_a_process_keeps_to_its_share(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with PostgresLeases(dsn, 5, expected_workers=2) as leases:
 
-        async def away(operation: object, *, patience: float | None = None) -> None:
+        async def away(operation: object, **how: object) -> None:
             raise LedgerError("cannot be reached")
 
         with monkeypatch.context() as patch:
@@ -207,7 +207,7 @@ async def test_without_a_share_nothing_begins_while_the_server_is_away(
 ) -> None:
     async with PostgresLeases(dsn, 5) as leases:
 
-        async def away(operation: object, *, patience: float | None = None) -> None:
+        async def away(operation: object, **how: object) -> None:
             raise LedgerError("cannot be reached")
 
         monkeypatch.setattr(leases._database, "run", away)

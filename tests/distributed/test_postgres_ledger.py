@@ -174,8 +174,8 @@ async def test_an_answer_that_was_lost_behind_the_commit_is_given_again(
 ) -> None:
     real, lost = Database._try, list[str]()
 
-    async def lose_first(database: Database, operation: object) -> object:
-        value: object = await real(database, operation)  # type: ignore[arg-type]
+    async def lose_first(database: Database, operation: object, **how: bool) -> object:
+        value: object = await real(database, operation, **how)  # type: ignore[arg-type]
         if isinstance(value, Begun) and not lost:
             lost.append(value.action)
             raise psycopg.OperationalError("server closed the connection unexpectedly")
