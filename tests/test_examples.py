@@ -134,7 +134,8 @@ def test_every_example_is_tested() -> None:
         "prometheus_metrics",
     }
     in_test_web_examples = {"web_fastapi", "web_starlette", "web_aiohttp", "web_ten_lines", "edits", "job_store"}
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested | in_test_web_examples
+    in_test_command = {"own_worker"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested | in_test_web_examples | in_test_command
 
 
 def test_the_readme_shows_the_ten_lines_as_they_are() -> None:

@@ -30,7 +30,8 @@ CREATE = (
     """,
     "CREATE INDEX lease_token ON phota.lease (token)",
 )
-STEPS: Sequence[Sequence[str]] = (CREATE,)
+BATCHES = ("CREATE TABLE phota.batch (batch text PRIMARY KEY, described text NOT NULL)",)  # see `distributed`
+STEPS: Sequence[Sequence[str]] = (CREATE, BATCHES)
 """``STEPS[n]`` makes version n + 1 of version n. Steps are never changed once released."""
 
 
