@@ -10,6 +10,13 @@ from ..ledger.records import File
 from ..results import ImageResult, OutputImage, StrPath, to_path
 from .held import find_stored, to_stored
 
+BUCKETS = ("s3://", "gs://", "az://")
+
+
+def is_bucket(place: str | None) -> bool:
+    """Whether a place is an object store's rather than a directory."""
+    return place is not None and place.startswith(BUCKETS)
+
 
 class Sink(Protocol):
     """Takes the pictures of items, each whole or not at all, and never in another one's place."""

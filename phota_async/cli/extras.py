@@ -8,6 +8,8 @@ EXTRAS = {  # module: (what people call it, the extra that brings it)
     "rich": ("rich", "cli"),
     "platformdirs": ("platformdirs", "cli"),
     "PIL": ("Pillow", "images"),
+    "psycopg": ("psycopg", "distributed"),
+    "procrastinate": ("procrastinate", "distributed"),
     "jinja2": ("Jinja2", "report"),
     "psycopg": ("psycopg", "distributed"),
 }

@@ -66,6 +66,11 @@ COMMANDS = {
         ("PIL",),
     ),
     "ledger": LazyCommand("ledger_command:ledger", "Move a ledger into a database that machines share, or back."),
+    "worker": LazyCommand(
+        "worker_command:worker",
+        "Carry out what was enqueued with --on, beside other workers.",
+        ("psycopg", "procrastinate"),
+    ),
     "report": LazyCommand(
         "report_command:report",
         "Lay a run on one page: sources beside results, problems first.",
@@ -81,7 +86,8 @@ COMMANDS = {
 SECTIONS = {  # the order of the help; what is in none of them comes last
     "Photos": ("enhance", "edit", "remix", "generate"),
     "People": ("check", "train", "profiles"),
-    "Afterwards": ("resume", "jobs", "review", "report", "spend", "status", "ledger"),
+    "Afterwards": ("resume", "jobs", "review", "report", "spend"),
+    "Many machines": ("worker", "status", "ledger"),
     "Set up": ("demo", "doctor", "config", "completion", "sandbox"),
 }
 

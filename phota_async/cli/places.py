@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from phota_async.batch.sinks import is_bucket
 from phota_async.batch.templates import literal
 from phota_async.media.formats import KNOWN_SUFFIXES
 from phota_async.runs.paths import from_text
@@ -38,7 +39,7 @@ def place_of(options: RunOptions) -> Place:
     Raises:
         click.UsageError: One file's name, or standard output, for what may be several pictures.
     """
-    if options.out is None:
+    if options.out is None or is_bucket(options.out):  # what is in a bucket lies in no folder
         return Place(folder=Path(DEFAULT).absolute())
     if options.out == PIPE:
         _check_single(options)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from phota_async.batch.sinks import is_bucket
 from phota_async.collecting import RequestPlan
 from phota_async.errors import InputError
 from phota_async.hidden import rich_repr
@@ -20,6 +21,7 @@ from phota_async.runs.paths import from_text, to_text
 from phota_async.runs.translate import SKIPPED_LINK, without_signature
 
 from .asking import dollars
+from .fleet_flags import check_fleet
 from .people import resolve_people, resolve_prompt
 from .settings import load_settings
 
@@ -54,6 +56,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None = None
     max_spend: str | None = None
     price: str | None = None
+    on: str | None = None
+    """The database of workers that carry it out; ``None`` for this process."""
+    batch: str | None = None
+    """What it is called there."""
     # Consent: of whoever runs it now, never of a folder's record
     yes: bool = False
     is_cap_agreed: bool = False
@@ -111,6 +117,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
     verbose: bool = False
     no_progress: bool = False
+    no_wait: bool = False
 
 
 def invocation_of(values: Mapping[str, Any]) -> Invocation:
@@ -126,6 +133,7 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
         PhotaError: A prompt's file cannot be read, or a name stands for nobody.
     """
     _check_flags(operation, values)
+    check_fleet(values)
     settings = load_settings(values.get("account"))
     out, cap = values["out"], settings.cap(dollars(values["max_spend"]))
     same = {name: values[name] for name in _SAME if name in values}
@@ -138,7 +146,7 @@ def from_flags(operation: str, values: Mapping[str, Any]) -> RunOptions:
         max_spend=None if cap is None else str(cap),
         is_cap_agreed=settings.agreed(dollars(values["max_spend"])) is not None,
         is_price_told=values["price"] is not None,
-        out=out if out is None or out == PIPE else to_text(out),
+        out=out if out is None or out == PIPE or is_bucket(out) else to_text(out),
         **same,
     )
 
@@ -177,6 +185,7 @@ _NO_CONSENT = {"yes": False, "is_cap_agreed": False, "is_price_told": False}
 _SAME = (
     *("recursive", "include", "exclude", "tag", "name", "exists", "take", "metadata", "no_gps", "mode"),
     *("one_request", "retry_missed", "require_identity", "resend_unknown", "price", "yes", "account"),
+    *("on", "batch"),
 )
 
 

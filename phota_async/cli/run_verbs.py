@@ -85,6 +85,16 @@ RUN = (
         "--mode", type=click.Choice(["job", "sync"]), default="job", help="Submit and fetch, or hold calls open."
     ),
 )
+FLEET = (
+    click.option(
+        "--on",
+        metavar="DSN",
+        help="Let workers do it (phota worker) that share this postgresql://USER@HOST/NAME. They read the photos: "
+        "at the same path, or links. -o may be a bucket, s3://BUCKET/PREFIX; -c limits all workers together.  [50]",
+    ),
+    click.option("--batch", metavar="NAME", help="What it is called there.  [default: the name of OUT]"),
+    click.option("--no-wait", is_flag=True, help="Do not wait until the workers are done."),
+)
 SHOWN = (
     account_option,
     click.option("--json", is_flag=True, help="Write JSON Lines instead of paths."),
@@ -93,7 +103,7 @@ SHOWN = (
     click.option("-v", "--verbose", is_flag=True, help="Tell of every call."),
     click.option("--no-progress", is_flag=True, help="A line a photo instead of a moving picture."),
 )
-ANY = (*PICTURES, *MONEY, *RUN, *SHOWN)
+ANY = (*PICTURES, *MONEY, *RUN, *FLEET, *SHOWN)
 
 
 def prompt(text: str) -> Decorator:

@@ -40,6 +40,10 @@ def run(options: RunOptions, how: Invocation, folder: RunFolder | None = None) -
     survey = look_through(order, options)
     if not how.quiet:
         tell_passed(order)
+    if options.on is not None:
+        from .enqueuing import run as enqueue  # noqa: PLC0415 - of an extra
+
+        return enqueue(order, survey, options, how)
     session = Session(options, how, order)
     if how.dry_run:
         return session.show_plan()

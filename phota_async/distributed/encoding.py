@@ -18,7 +18,6 @@ from ..errors import InputError, shorten
 from ..requests import ImageRequest, images_of, names_of, with_images
 
 TASK = "phota.item"
-_SEPARATOR = "\0"  # neither side has it
 MAX_SHOWN = 60  # characters of a key in an error
 _OPENS = re.compile(
     r"(?i)(?:^|[-_.])(?:sig|sign|signature|token|credential|secret|hmac|auth|authorization|expires|policy|password"
@@ -58,9 +57,12 @@ def from_argument(value: Any) -> BatchItem:
     return item
 
 
-def lock_of(batch: str, key: str) -> str:
-    """Return what stands for an item as long as it waits: of two tasks with the same, one is made."""
-    return f"{TASK}:{hashlib.sha256(_SEPARATOR.join((batch, key)).encode()).hexdigest()}"
+def lock_of(arguments: str) -> str:
+    """Return what stands for an item of a batch as long as it waits: of two tasks with the same, one is made.
+
+    It is made of all of `to_arguments`: another wish under the same key is another task.
+    """
+    return f"{TASK}:{hashlib.sha256(arguments.encode()).hexdigest()}"
 
 
 def check_batch(batch: str) -> None:

@@ -1,11 +1,11 @@
 """All that this package asks of procrastinate: two tasks, and a worker. Another engine would take its place."""
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 
@@ -26,6 +26,11 @@ class _Again(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         delay = delay_before_next(exception, job.attempts)
         return None if delay is None else RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=delay))
+
+
+def open_app(dsn: str) -> AbstractAsyncContextManager[App]:
+    """Return an app of one's own, to be entered."""
+    return App(connector=PsycopgConnector(conninfo=dsn)).open_async()
 
 
 def register(app: App, runners: Runners, queue: str) -> None:

@@ -34,6 +34,11 @@ INSERT = """INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock
     )
     ORDER BY task.place
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING"""
+# What failed before is no failure any more.
+BY_STATE = """SELECT status::text, count(*) FROM procrastinate_jobs
+    WHERE task_name = %s AND args->>'batch' = %s GROUP BY status"""
+FORGET = """DELETE FROM procrastinate_jobs
+    WHERE status = 'failed' AND task_name = %s AND queueing_lock = ANY(%s::text[])"""
 Items: TypeAlias = Iterable[BatchItem] | AsyncIterable[BatchItem]
 Task: TypeAlias = tuple[str, str]  # its lock and its arguments
 
@@ -44,7 +49,8 @@ async def enqueue(
     """Put items in the queue, and wait while enough of them stand there.
 
     A million items need not lie in the queue at once: the rest comes as workers finish. An item that waits already,
-    or is being carried out, is not put there again. One that is finished is, and is found so, at no charge.
+    or is being carried out, is not put there again; one with the same key that asks for something else is. One that
+    is finished is, and is found so, at no charge.
 
     Args:
         app: An open app of procrastinate's with a `PsycopgConnector`; the engine's tables are made if need be.
@@ -72,6 +78,16 @@ async def enqueue(
     async for tasks in _in_chunks(items, batch):
         made += await _feed(app, tasks, queue, outstanding)
     return made
+
+
+async def count_tasks(app: App, batch: str) -> dict[str, int]:
+    """Return how many tasks of a batch there are, by the engine's words: ``todo``, ``doing``, ``failed``."""
+
+    async def operation(connection: Connection) -> dict[str, int]:
+        rows = await (await connection.execute(BY_STATE, (TASK, batch))).fetchall()
+        return {str(state): int(count) for state, count in rows}
+
+    return await run(app, operation)
 
 
 async def enqueue_in(connection: Connection, items: Items, *, batch: str = "", queue: str = QUEUE) -> int:
@@ -114,7 +130,7 @@ async def _in_chunks(items: Items, batch: str) -> AsyncIterator[list[Task]]:
     tasks: list[Task] = []
     async for item in _each(items):
         arguments = to_arguments(item, batch)
-        tasks.append((lock_of(batch, item.key), arguments))
+        tasks.append((lock_of(arguments), arguments))
         if len(tasks) == CHUNK:
             yield tasks
             tasks = []
@@ -158,6 +174,7 @@ async def _fill(connection: Connection, tasks: list[Task], queue: str, outstandi
 
 async def _insert(connection: Connection, tasks: list[Task], queue: str) -> int:
     locks, arguments = zip(*tasks, strict=True)
+    await connection.execute(FORGET, (TASK, list(locks)))
     return (await connection.execute(INSERT, (queue, TASK, list(locks), list(arguments)))).rowcount
 
 

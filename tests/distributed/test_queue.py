@@ -15,6 +15,7 @@ from support.waiting import until
 
 from phota_async import BatchItem, ConfigError, EditRequest, GenerateRequest, InputError, LedgerError
 from phota_async.distributed import enqueue, enqueue_in, prepare, queueing
+from phota_async.distributed.queueing import count_tasks
 
 pytestmark = pytest.mark.system
 
@@ -71,6 +72,21 @@ async def test_what_is_enqueued_twice_stands_there_once(app: App, dsn: str) -> N
         *(("summer", f"{number:04}", "phota", "phota.item") for number in range(5)),
         *(("winter", f"{number:04}", "phota", "phota.item") for number in range(2)),
     ]
+
+
+async def test_another_wish_under_the_same_key_is_another_task(app: App, dsn: str) -> None:
+    items = [BatchItem("a", GenerateRequest(prompt=prompt)) for prompt in ("boat", "sea", "boat")]
+    assert await enqueue(app, items) == 2
+    assert standing(dsn) == 2
+
+
+async def test_what_failed_is_no_failure_when_it_is_enqueued_again(app: App, dsn: str) -> None:
+    await enqueue(app, boats(2))
+    ask(dsn, "UPDATE procrastinate_jobs SET status = 'failed'")
+    assert await count_tasks(app, "") == {"failed": 2}
+    assert await enqueue(app, boats(1)) == 1
+    assert await count_tasks(app, "") == {"todo": 1, "failed": 1}
+    assert await count_tasks(app, "another") == {}
 
 
 async def test_what_is_being_carried_out_is_not_enqueued_again(app: App, dsn: str) -> None:
