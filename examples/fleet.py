@@ -108,8 +108,7 @@ async def run(dsn: str, folder: Path) -> bool:
     """Show it; returns whether all went well."""
     sandbox = Sandbox(job_seconds=JOB, picture_scale=0.1, allow_http_callbacks=True, keep_images=False)
     async with asyncio.timeout(PATIENCE), sandbox, AsyncExitStack() as scope:
-        connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
-        fleet = Fleet(dsn, folder, sandbox, await scope.enter_async_context(connection))
+        fleet = Fleet(dsn, folder, sandbox, await scope.enter_async_context(await connect(dsn)))
         scope.enter_context(logs_if_it_fails(folder))
         worker = await start(fleet, scope)
         await place_orders(fleet)
@@ -117,6 +116,19 @@ async def run(dsn: str, folder: Path) -> bool:
         await fleet.until(lambda count: count == TOTAL, "status = ANY(%s)", list(FINAL))
         fleet.tell("all orders have ended")
         return await audit(dsn, fleet, seconds)
+
+
+async def connect(dsn: str) -> psycopg.AsyncConnection[Any]:
+    """Connect to the database, which must be empty: what is counted at the end is this run's."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+    except psycopg.Error as error:
+        raise PostgresError(f"--dsn: {str(error).partition(chr(10))[0]}") from None
+    found = await (await connection.execute("SELECT to_regclass('orders')::text")).fetchone()
+    if found != (None,):
+        await connection.close()
+        raise PostgresError("--dsn: expected an empty database, got one that has orders")
+    return connection
 
 
 async def start(fleet: Fleet, scope: AsyncExitStack) -> Process:

@@ -361,6 +361,13 @@ def test_interrupted_it_leaves_nothing_behind(scratch: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
+async def test_it_wants_a_database_to_itself(pool: AsyncConnectionPool, dsn: str, tmp_path: Path) -> None:
+    with pytest.raises(local_postgres.PostgresError, match="expected an empty database, got one that has orders"):
+        await fleet.connect(dsn)
+    with pytest.raises(local_postgres.PostgresError, match="--dsn: "):
+        await fleet.connect(f"host={tmp_path} dbname=none")
+
+
 def test_without_a_server_it_says_how_to_get_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
