@@ -9,7 +9,6 @@ import sys
 
 import msgspec
 import procrastinate
-from phota_async.distributed import install, work
 
 from phota_async import (
     ClientConfig,
@@ -20,6 +19,7 @@ from phota_async import (
     PostgresLedger,
     RetryPolicy,
 )
+from phota_async.distributed import install, work
 
 READY = "ready\n"
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..errors import ConfigError, LedgerError
 from . import rules, shared_rows
-from .database import PATIENCE, Connection, Database, end
+from .database import PATIENCE, SOON_DURABLE, Connection, Database, end
 from .records import Begun, Change, Record, Wish
 from .tables import migrate
 
@@ -28,14 +28,16 @@ TTL = 30.0  # seconds without a sign of life after which what a run had is free
 PAGE = 500  # records read at once
 FIRST_LOOK, NEXT_LOOKS = 0.1, 1.0  # seconds between looks at what another run has
 FORGOTTEN = 86400.0  # seconds after which a run that died leaves the list
-JOIN = """INSERT INTO phota.run (run, batch, expires_at)
-    VALUES (nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING run"""
+# Nothing is lost with a run that is: what it took up is durable later than the run, and passes for a dead one's.
+JOIN = f"""INSERT INTO phota.run (run, batch, expires_at)
+    SELECT nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s) WHERE {SOON_DURABLE}
+    RETURNING run"""
 BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
     SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
     FROM unnest(%s::bigint[], %s::text[]) AS mine (run, batch)
     ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
 FORGET = "DELETE FROM phota.run WHERE expires_at < clock_timestamp() - make_interval(secs => %s)"
-LEAVE = "DELETE FROM phota.run WHERE run = ANY(%s::bigint[])"
+LEAVE = f"DELETE FROM phota.run WHERE run = ANY(%s::bigint[]) AND {SOON_DURABLE}"  # noqa: S608
 WAS_SENT = "SELECT 1 FROM phota.purchase WHERE purchase = %s AND state NOT IN ('planned', 'failed') LIMIT 1"
 
 
@@ -146,6 +148,10 @@ class PostgresLedger:
 
     async def change(self, record: Record, change: Change) -> Record:
         """Write what happened to a record and return it as it now is; durable when it returns."""
+        changed = rules.apply(record, change)
+        is_free = changed.committed == record.committed  # no sum changes
+        if is_free and await self._one(*shared_rows.update_unchanged(record, changed)):
+            return changed
         return await self._run(lambda connection: self._change(connection, record, change))
 
     async def committed(self, batch: str) -> int:

@@ -20,6 +20,8 @@ _ROW = ", ".join(f"p.{name}" for name in COLUMNS)
 PUT = f"""INSERT INTO phota.purchase ({_NAMES}, ticket) VALUES ({_MARKS}, %s)
     ON CONFLICT (purchase, copy) DO UPDATE SET {_CHANGES}"""  # noqa: S608 - names of ours
 UPDATE = f"""UPDATE phota.purchase SET ({_NAMES}) = ROW ({_MARKS}) WHERE purchase = %s AND copy = %s"""  # noqa: S608
+# All columns as they were seen: whoever changed one of them since is heard first.
+UPDATE_UNCHANGED = f"""{UPDATE} AND ROW ({_NAMES}) IS NOT DISTINCT FROM ROW ({_MARKS}) RETURNING copy"""
 GET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND copy = %s FOR UPDATE"  # noqa: S608
 BY_TICKET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND ticket = %s"  # noqa: S608
 FIND = f"""SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
@@ -48,6 +50,11 @@ async def put(connection: Connection, record: Record, ticket: str) -> None:
 async def update(connection: Connection, record: Record) -> None:
     """Write a record that is there."""
     await connection.execute(UPDATE.encode(), (*to_row(record), record.purchase, record.copy))
+
+
+def update_unchanged(seen: Record, changed: Record) -> tuple[str, *tuple[Any, ...]]:
+    """Return the single statement that writes a record if it is as somebody saw it, and its values; says whether."""
+    return UPDATE_UNCHANGED, *to_row(changed), seen.purchase, seen.copy, *to_row(seen)
 
 
 async def get(connection: Connection, record: Record) -> Record | None:
