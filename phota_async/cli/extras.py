@@ -11,7 +11,6 @@ EXTRAS = {  # module: (what people call it, the extra that brings it)
     "psycopg": ("psycopg", "distributed"),
     "procrastinate": ("procrastinate", "distributed"),
     "jinja2": ("Jinja2", "report"),
-    "psycopg": ("psycopg", "distributed"),
 }
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import ConfigError, LedgerError
-from ..ledger.database import PATIENCE, Connection, Database, end
+from ..ledger.database import PATIENCE, SOON_DURABLE, Connection, Database, end
 from ..ledger.tables import migrate
 
 TTL = 30.0  # seconds
@@ -43,12 +43,16 @@ RENEW = f"""UPDATE phota.lease SET alive_until = {SOON}, expires_at = greatest(e
     WHERE token = ANY(%s) AND expires_at > clock_timestamp() RETURNING token"""  # noqa: S608
 CONFIRM = f"""UPDATE phota.lease SET expires_at = greatest(expires_at, {SOON})
     WHERE token = %s AND expires_at > clock_timestamp() RETURNING slot"""  # noqa: S608
-FREE = """WITH freed AS (
+# Commits that notify wait for each other, all over the server: none of them may wait for a write of the log.
+FREE = f"""WITH freed AS (
         UPDATE phota.lease SET key = NULL, token = NULL, alive_until = NULL, expires_at = NULL
-        WHERE token = %s RETURNING name
-    ) SELECT pg_notify(%s, name) FROM freed"""
-ABANDON = """WITH left_alone AS (UPDATE phota.lease SET alive_until = NULL WHERE token = %s RETURNING name)
-    SELECT pg_notify(%s, name) FROM left_alone"""
+        WHERE token = %s AND {SOON_DURABLE} RETURNING name
+    ) SELECT pg_notify(%s, name) FROM freed"""  # noqa: S608
+ABANDON = f"""WITH left_alone AS (
+        UPDATE phota.lease SET alive_until = NULL WHERE token = %s AND {SOON_DURABLE} RETURNING name
+    ) SELECT pg_notify(%s, name) FROM left_alone"""  # noqa: S608
+# What is taken is durable with the confirmation, before anything is sent.
+TAKE_TURN = f"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), {SOON_DURABLE}"
 HELD = "SELECT count(*) FROM phota.lease WHERE name = %s AND expires_at > clock_timestamp()"
 
 
@@ -193,7 +197,7 @@ class PostgresLeases:
 
     async def _take_any(self, connection: Connection, key: str, token: str) -> bool:
         """Take a place; nobody else takes one for this key meanwhile, or has one and is at it."""
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{self.name} {key}",))
+        await connection.execute(TAKE_TURN.encode(), (f"{self.name} {key}",))
         if await (await connection.execute(IS_BUSY, (self.name, key, token))).fetchone() is not None:
             return False
         if await self._take_over(connection, key, token):

@@ -28,6 +28,9 @@ CONNECT_TIMEOUT = 5  # seconds
 KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between attempts
 NOW = "extract(epoch FROM clock_timestamp())::float8"
+# A condition that always holds: the commit waits for no write of the log. A crash of the server may undo it, unless
+# something later was made durable: the log is written in order.
+SOON_DURABLE = "set_config('synchronous_commit', 'off', true) = 'off'"
 # A process that stands still within a transaction must not keep others from theirs.
 SETTINGS = """SET synchronous_commit = on; SET statement_timeout = '30s';
     SET idle_in_transaction_session_timeout = '10s'"""

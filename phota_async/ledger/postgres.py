@@ -160,7 +160,9 @@ class PostgresLedger:
 
     async def change(self, record: Record, change: Change) -> Record:
         """Write what happened to a record and return it as it now is; durable when it returns."""
-        changed = await self._run(lambda connection: self._change(connection, record, change))
+        changed = rules.apply(record, change)
+        if not await self._one(*shared_rows.update_unchanged(record, changed)):
+            changed = await self._run(lambda connection: self._change(connection, record, change))
         self._presence.figures.changed(record, change)
         return changed
 

@@ -13,18 +13,22 @@ from collections.abc import Sequence
 import msgspec
 
 from ..errors import ConfigError, LedgerError
-from .database import Connection, Database
+from .database import SOON_DURABLE, Connection, Database
 from .figures import Figures
 
 FORGOTTEN = 86400.0  # seconds after which a run that died, and a worker that is gone, leave the list
 LONGEST_NAME = 200  # characters
-JOIN = """INSERT INTO phota.run (run, batch, expires_at)
-    VALUES (nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING run"""
+RUN_BITS = 62  # of a bigint
+# A run that is lost with the server loses nothing: what it took up is durable later, and passes for a dead one's. Its
+# number is drawn: a sequence could give it again after a crash, and what is another's would pass for one's own.
+JOIN = f"""INSERT INTO phota.run (run, batch, expires_at)
+    SELECT %s, %s, clock_timestamp() + make_interval(secs => %s) WHERE {SOON_DURABLE}
+    ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
 BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
     SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
     FROM unnest(%s::bigint[], %s::text[]) AS mine (run, batch)
     ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
-LEAVE = "DELETE FROM phota.run WHERE run = ANY(%s::bigint[])"
+LEAVE = f"DELETE FROM phota.run WHERE run = ANY(%s::bigint[]) AND {SOON_DURABLE}"  # noqa: S608 - words of ours
 FORGET_RUNS = "DELETE FROM phota.run WHERE expires_at < clock_timestamp() - make_interval(secs => %s)"
 FORGET_WORKERS = "DELETE FROM phota.worker WHERE seen_at < clock_timestamp() - make_interval(secs => %s)"
 TELL = """INSERT INTO phota.worker AS w
@@ -78,9 +82,8 @@ class Presence:
 
     async def join(self, batch: str) -> int:
         """Begin a run of a batch and return its number."""
-        row = await self._database.one(JOIN, (batch, self._ttl))
-        assert row is not None  # noqa: S101 - it returns one
-        run = int(row[0])
+        run = secrets.randbits(RUN_BITS)
+        await self._database.one(JOIN, (run, batch, self._ttl))
         self._runs[run] = batch
         self.attend(batch)
         return run

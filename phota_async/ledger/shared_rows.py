@@ -36,9 +36,18 @@ LOOK_FOR_JOBS = f"""SELECT {_NAMES} FROM phota.purchase
 AFTER = f"""SELECT {_NAMES} FROM phota.purchase WHERE (purchase, copy) > (%s, %s)
     AND (%s::text IS NULL OR batch = %s) ORDER BY purchase, copy LIMIT %s"""  # noqa: S608
 TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-ADD = """INSERT INTO phota.account AS a (batch, committed, done, failed, spent) VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (batch) DO UPDATE SET committed = a.committed + excluded.committed, done = a.done + excluded.done,
-        failed = a.failed + excluded.failed, spent = a.spent + excluded.spent"""
+_SUMS = "INSERT INTO phota.account AS a (batch, committed, done, failed, spent)"
+_ADDED = """ON CONFLICT (batch) DO UPDATE SET committed = a.committed + excluded.committed,
+        done = a.done + excluded.done, failed = a.failed + excluded.failed, spent = a.spent + excluded.spent"""
+ADD = f"{_SUMS} VALUES (%s, %s, %s, %s, %s) {_ADDED}"
+# All columns as they were seen: whoever changed one of them since is heard first.
+_UNCHANGED = f"""WITH changed AS (
+        {UPDATE} AND ROW ({_NAMES}) IS NOT DISTINCT FROM ROW ({_MARKS}) RETURNING batch
+    )"""
+UPDATE_UNCHANGED = f"{_UNCHANGED} SELECT batch FROM changed"  # noqa: S608 - names of ours
+COUNT_UNCHANGED = f"""{_UNCHANGED}, counted AS (
+        {_SUMS} SELECT batch, %s::bigint, %s::bigint, %s::bigint, %s::bigint FROM changed {_ADDED}
+    ) SELECT batch FROM changed"""  # noqa: S608
 
 
 async def one(connection: Connection, statement: str, values: Iterable[Any]) -> tuple[Any, ...] | None:
@@ -59,6 +68,13 @@ async def put(connection: Connection, record: Record, ticket: str) -> None:
 async def update(connection: Connection, record: Record) -> None:
     """Write a record that is there."""
     await connection.execute(UPDATE.encode(), (*to_row(record), record.purchase, record.copy))
+
+
+def update_unchanged(seen: Record, changed: Record) -> tuple[str, *tuple[Any, ...]]:
+    """Return the one statement that writes a record, if it is as seen, and the sums; a row says that it did."""
+    values = (*to_row(changed), seen.purchase, seen.copy, *to_row(seen))
+    added = Sums.of(changed).since(Sums.of(seen))
+    return (COUNT_UNCHANGED, *values, *added) if any(added) else (UPDATE_UNCHANGED, *values)
 
 
 async def get(connection: Connection, record: Record) -> Record | None:
@@ -126,14 +142,9 @@ async def page(connection: Connection, batch: str | None, after: tuple[str, int]
 
 async def load(connection: Connection, records: Iterable[Record], name: str) -> None:
     """Write records as another ledger had them, unless one is there that says otherwise."""
-    latest = 0
     for record in records:
         stored = await get(connection, record)
         check_same(stored, record, name)
-        latest = max(latest, record.run, record.intent_run)
         if stored is None:
             await put(connection, record, "")
             await count(connection, None, record)
-    await connection.execute(
-        "SELECT setval('phota.run_number', greatest(%s, (SELECT last_value FROM phota.run_number)))", (max(latest, 1),)
-    )

@@ -19,7 +19,6 @@ CREATE = (
     """,
     "CREATE INDEX open_purchase ON phota.purchase (batch, item) WHERE state NOT IN ('done', 'failed')",
     "CREATE TABLE phota.account (batch text PRIMARY KEY, committed bigint NOT NULL)",
-    "CREATE SEQUENCE phota.run_number",
     "CREATE TABLE phota.run (run bigint PRIMARY KEY, batch text NOT NULL, expires_at timestamptz NOT NULL)",
     """
     CREATE TABLE phota.lease (

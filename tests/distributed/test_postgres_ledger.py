@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -14,13 +15,24 @@ from ledger.store_suite import FILE, StoreSuite, begin
 from support.clients import Connect
 from support.postgres import Server, running_server, url
 
-from phota_async import Batch, BatchItem, Budget, ConfigError, GenerateRequest, LedgerError, PostgresLedger
+from phota_async import (
+    Batch,
+    BatchItem,
+    Budget,
+    ConfigError,
+    GenerateRequest,
+    LedgerError,
+    PostgresLeases,
+    PostgresLedger,
+)
 from phota_async.ledger import Begun, Done, JobFailed, Lost, Refused, State, Submitted, Wish, tables
 from phota_async.ledger.database import Connection, Database
 from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.system
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -190,6 +202,34 @@ async def test_an_answer_that_was_lost_behind_the_commit_is_given_again(
         assert await ledger.committed("") == 100
 
 
+async def test_what_nobody_else_has_changed_is_written_in_one_statement(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, ways = Database._try, list[bool]()
+
+    async def note(database: Database, operation: object, *, is_single: bool = False) -> object:
+        ways.append(is_single)
+        return await real(database, operation, is_single=is_single)  # type: ignore[arg-type]
+
+    async with PostgresLedger(dsn) as ledger:
+        begun = (await begin(ledger, await ledger.join(""), item="a", price=7)).record
+        monkeypatch.setattr(Database, "_try", note)
+        submitted = await ledger.change(begun, Submitted("job-1"))
+        done = await ledger.change(submitted, Done((FILE,), 7, {"anna": 1}))
+        assert ways == [True, True]
+        assert [record async for record in ledger.records()] == [done]
+        assert done.state is State.DONE
+
+
+async def test_a_change_of_what_somebody_else_has_changed_is_weighed(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        seen = (await begin(one, await one.join(""), item="a")).record
+        await other.change(seen, Submitted("job-1"))
+        weighed = await one.change(seen, Refused("402"))  # of an intent it would make a failure
+        assert (weighed.state, weighed.job_id) == (State.SUBMITTED, "job-1")
+        assert [record async for record in one.records()] == [weighed]
+
+
 @pytest.fixture
 def restartable() -> Iterator[Server]:
     with running_server(careless=False) as server:
@@ -245,6 +285,38 @@ async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting
     await database.aclose()
 
 
+# What waits for the disk
+
+
+async def test_only_what_money_depends_on_waits_for_the_disk(restartable: Server) -> None:
+    dsn, delay = restartable.create(), 0.1
+    async with PostgresLedger(dsn) as ledger, PostgresLeases(dsn, 3) as leases:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            for setting in (f"commit_delay = {delay * 1e6:.0f}", "commit_siblings = 0"):
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute("SELECT pg_sleep(0.1)")
+
+        times: defaultdict[str, list[float]] = defaultdict(list)
+
+        async def timed(name: str, step: Awaitable[T]) -> T:
+            begun = time.perf_counter()
+            value = await step
+            times[name].append(time.perf_counter() - begun)
+            return value
+
+        for item in "abc":  # on a busy machine, one of them is quick
+            run = await timed("join", ledger.join(""))
+            lease = await timed("acquire", leases.acquire(item))
+            begun = await timed("begin", begin(ledger, run, f"p{item}", item=item))
+            await timed("confirm", lease.confirm())
+            await timed("submitted", ledger.change(begun.record, Submitted("job")))
+            await timed("release", lease.release())
+            await timed("leave", ledger.leave("", run))
+    waited = {name for name, seconds in times.items() if min(seconds) >= delay}
+    assert waited == {"begin", "confirm", "submitted"}
+
+
 # Tables
 
 
@@ -261,7 +333,7 @@ async def test_older_tables_become_newer_ones_and_newer_ones_are_refused(dsn: st
         newer = (*tables.STEPS, ("ALTER TABLE phota.purchase ADD COLUMN colour text",))
         await tables.migrate(ledger.database, newer)
         assert [record async for record in ledger.records()] == [begun.record]
-    with pytest.raises(LedgerError, match="version 2 or older, got 3"):
+    with pytest.raises(LedgerError, match=f"version {len(tables.STEPS)} or older, got {len(newer)}"):
         await PostgresLedger(dsn).__aenter__()
 
 

@@ -207,7 +207,7 @@ async def test_tables_of_the_first_version_get_the_sums_of_their_records(dsn: st
         await database.run(lambda connection, record=record: put(connection, record, ""))  # type: ignore[misc]
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("INSERT INTO phota.account VALUES ('b', 240)")
-    with pytest.raises(LedgerError, match="expected a ledger of version 2, got 1"):
+    with pytest.raises(LedgerError, match=f"expected a ledger of version {len(tables.STEPS)}, got 1"):
         await look_at_fleet(database)
     async with PostgresLedger(dsn) as ledger:
         assert await ledger.committed("b") == 240
