@@ -22,7 +22,7 @@ BARE = "workers of a Batch"
 class Idle:
     """Stands for a client whose calls return at once."""
 
-    _transport = SimpleNamespace(refusal_listeners=[])
+    _transport = SimpleNamespace(refusal_listeners=[], hooks=None)
 
     async def send(self, request: object, *_: object, **__: object) -> ImageResult:  # noqa: ARG002 - as the client's
         return RESULT

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from ..ledger.fleet import FleetStatus
 from .board import Board
-from .fleet_words import BATCH_COLUMNS, WORKER_COLUMNS, batch_cells, places_line, used, worker_cells
+from .fleet_words import BATCH_COLUMNS, NAMES, WORKER_COLUMNS, batch_cells, places_line, used, worker_cells
 from .plain_text import clean
 
-LEFT = frozenset({"worker", "batch", "state"})  # columns of words; numbers stand at the right
+LEFT = NAMES | {"state"}  # columns of words; numbers stand at the right
 STYLES = {"working": "green", "idle": "dim", "ended": "dim", "dead": "red"}
 WIDE = 240  # columns where no terminal says how many there are
 MOST_BATCHES, LEAST_WORKERS = 6, 3  # lines of the moving picture
@@ -53,15 +53,16 @@ def picture(fleet: FleetStatus, *, workers: int | None = None, batches: int | No
         batches: The same of batches.
     """
     shown, listed = fleet.workers[:workers], fleet.batches[:batches]
+    silent = {"unknown"} if len(fleet.batches) > 1 else {"unknown", "batch"}
     parts: list[RenderableType] = [
-        _table(WORKER_COLUMNS, [worker_cells(each, fleet.batch(each.batch)) for each in shown], {"unknown"}),
+        _table(WORKER_COLUMNS, [worker_cells(each, fleet.batch(each.batch)) for each in shown], silent),
         *_more(len(fleet.workers) - len(shown), "workers"),
         Text(""),
         _table(BATCH_COLUMNS, [batch_cells(each) for each in listed], {"unknown", "over budget", "budget left"}),
         *_more(len(fleet.batches) - len(listed) + fleet.more_batches, "batches"),
     ]
     if places := places_line(fleet):
-        parts += [Text(""), Text(f"places for jobs: {places}", no_wrap=True, overflow="ellipsis")]
+        parts += [Text(""), Text(places, no_wrap=True, overflow="ellipsis")]
     if not fleet.workers:
         parts[0] = Text("no worker was heard of in the last hour")
     return Group(*parts)
@@ -77,16 +78,17 @@ def plain(fleet: FleetStatus) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], optional: set[str]) -> Table:
+    """Return a table; where there is no room, names give way, and never numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     places = used(columns, rows, frozenset(optional))
-    for column in (columns[place] for place in places):
-        is_word = column in LEFT
+    for place in places:
+        column = columns[place]
         table.add_column(
             column,
-            justify="left" if is_word else "right",
-            no_wrap=True,
+            justify="left" if column in LEFT else "right",
+            no_wrap=column not in NAMES,
             overflow="ellipsis",
-            min_width=None if is_word else len(column),
+            min_width=None if column in NAMES else max(len(line[place]) for line in (columns, *rows)),
         )
     for row in rows:
         table.add_row(*(Text(row[place], style=_style(columns[place], row[place])) for place in places))

@@ -14,6 +14,7 @@ SCHEMA = "phota.fleet/1"
 UNKNOWN, UNNAMED = "-", "-"  # what nobody knows; a batch without a name
 LONGEST_NAME = 300  # characters of a name that are looked at
 WORKER_COLUMNS = ("worker", "batch", "state", "running", "done", "failed", "unknown", "spent", "rate", "left")
+NAMES = frozenset({"worker", "batch"})  # columns of them
 BATCH_COLUMNS = ("batch", "done", "failed", "unknown", "open", "over budget", "spent", "budget left", "rate", "left")
 
 
@@ -47,8 +48,8 @@ def batch_cells(batch: BatchStatus) -> tuple[str, ...]:
 
 def places_line(fleet: FleetStatus) -> str:
     """Return how many of the places for jobs are held; ``""`` where workers share no limit."""
-    told = (f"{name(each.name)}: {each.held:,} of {each.cap:,} held" for each in fleet.places)
-    return ", ".join(told)
+    told = ", ".join(f"{name(each.name)} {each.held:,} of {each.cap:,}" for each in fleet.places)
+    return f"places held: {told}" if told else ""
 
 
 def state(worker: WorkerStatus) -> str:
@@ -67,13 +68,16 @@ def dollars(amount: int) -> str:
 
 
 def used(columns: Sequence[str], rows: Sequence[Sequence[str]], optional: frozenset[str]) -> list[int]:
-    """Return the places of the columns to be shown: of optional ones, those that say something."""
-    silent = {"0", UNKNOWN}
-    return [
-        place
-        for place, column in enumerate(columns)
-        if column not in optional or any(row[place] not in silent for row in rows)
-    ]
+    """Return the places of the columns to be shown: of optional ones, those that say something.
+
+    A name does not that is the same in all rows, nor do numbers of which all are 0 or not known.
+    """
+
+    def says_something(place: int) -> bool:
+        cells = {row[place] for row in rows}
+        return len(cells) > 1 if columns[place] in NAMES else bool(cells - {"0", UNKNOWN})
+
+    return [place for place, column in enumerate(columns) if column not in optional or says_something(place)]
 
 
 def to_json(fleet: FleetStatus) -> str:

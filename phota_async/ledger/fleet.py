@@ -1,7 +1,7 @@
 """How a fleet stands, as its shared ledger tells: workers, batches, and places for jobs. Writes nothing.
 
-The sums of batches are those that the ledger keeps with its records, so that looking costs the same after a hundred
-million purchases. What workers tell of themselves is some seconds old.
+The sums of batches are those that the ledger keeps with its records, so that looking costs what is open, however much
+is done. What workers tell of themselves is some seconds old.
 """
 
 from collections import defaultdict
@@ -78,7 +78,8 @@ class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     committed: int
     """What has been spent, and what may be for what is under way or unknown."""
     cap: int | None
-    """What it may cost, as a worker was told last; ``None`` where there is no budget, or nobody is at work."""
+    """What it may cost, as the worker was told that was heard of last; ``None`` where there is no budget, or nobody was
+    heard of."""
     rate: float | None
     """Of all workers together."""
 

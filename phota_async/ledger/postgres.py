@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from msgspec.structs import replace
 
-from ..errors import ConfigError, LedgerError
+from ..errors import ConfigError, InputError, LedgerError
 from . import rules, shared_rows
 from .database import PATIENCE, Connection, Database, end
 from .presence import FORGOTTEN, Presence
@@ -28,6 +28,7 @@ T = TypeVar("T")
 TTL = 30.0  # seconds without a sign of life after which what a run had is free
 PAGE = 500  # records read at once
 FIRST_LOOK, NEXT_LOOKS = 0.1, 1.0  # seconds between looks at what another run has
+MOST_EXPECTED = 10**12  # purchases of a batch
 EXPECT = """INSERT INTO phota.account AS a (batch, committed, total) VALUES (%s, 0, %s)
     ON CONFLICT (batch) DO UPDATE SET total = excluded.total"""
 WAS_SENT = "SELECT 1 FROM phota.purchase WHERE purchase = %s AND state NOT IN ('planned', 'failed') LIMIT 1"
@@ -121,7 +122,12 @@ class PostgresLedger:
         Args:
             batch: Its name, which stands for one list of items.
             total: Purchases; what is asked for again because somebody was not recognised is none of them.
+
+        Raises:
+            InputError: The total is no number of purchases.
         """
+        if isinstance(total, bool) or not isinstance(total, int) or not 0 <= total <= MOST_EXPECTED:
+            raise InputError(f"total: expected 0 to {MOST_EXPECTED} purchases, got {total!r}")
         await self._one(EXPECT, batch, total)
 
     async def leave(self, batch: str, run: int | None = None) -> None:
@@ -196,7 +202,7 @@ class PostgresLedger:
         return self._database
 
     def __repr__(self) -> str:
-        return f"<PostgresLedger {self._database.name}, {len(self._presence)} runs>"
+        return f"<PostgresLedger {self._database.name}, {self._presence.runs} runs>"
 
     async def _run(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         self._check_open()

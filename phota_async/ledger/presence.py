@@ -66,6 +66,11 @@ class Presence:
         self._news = asyncio.Event()
         self.figures = Figures()
 
+    @property
+    def runs(self) -> int:
+        """How many are under way."""
+        return len(self._runs)
+
     async def begin(self) -> None:
         """Remove what is long gone."""
 
@@ -141,9 +146,6 @@ class Presence:
 
     def __repr__(self) -> str:
         return f"<Presence of {self.worker}, {len(self._runs)} runs>"
-
-    def __len__(self) -> int:
-        return len(self._runs)
 
 
 def checked_name(worker: str | None) -> str:

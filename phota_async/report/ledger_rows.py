@@ -95,7 +95,7 @@ def _below(root: Path, name: str) -> Path | None:
     """Return the absolute path of a name below a folder; ``None`` where it, or a link, leads out of it."""
     path = root.absolute() / name
     found, top = resolved(path), resolved(root)
-    if found is None or top is None or not found.is_relative_to(top) or path.is_symlink():
+    if found is None or top is None or top not in found.parents or path.is_symlink():
         return None
     return path
 

@@ -92,7 +92,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 class Client:
     """Answers at once."""
 
-    _transport = SimpleNamespace(refusal_listeners=[])
+    _transport = SimpleNamespace(refusal_listeners=[], hooks=None)
     calls = 0
 
     async def _send(self, request: object, save_to: object = None, **_: object) -> ImageResult:

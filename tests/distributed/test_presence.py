@@ -14,6 +14,7 @@ from phota_async import (
     ConfigError,
     EditRequest,
     GenerateRequest,
+    InputError,
     ItemRunner,
     LedgerError,
     PostgresLeases,
@@ -164,6 +165,13 @@ async def test_figures_cost_no_round_trip_an_item(dsn: str, monkeypatch: pytest.
 def test_what_is_no_name_of_a_worker(name: str) -> None:
     with pytest.raises(ConfigError, match="worker: expected a name"):
         PostgresLedger("postgresql://db/photos", worker=name)
+
+
+@pytest.mark.parametrize("total", [-1, True, 1.5, "7", 10**13])
+async def test_what_is_no_total(dsn: str, total: int) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        with pytest.raises(InputError, match="total: expected 0 to"):
+            await ledger.expect("b", total)
 
 
 # Batches

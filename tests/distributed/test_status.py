@@ -83,9 +83,9 @@ async def test_a_fleet_is_seen_at_work_with_one_of_it_killed_and_at_its_end(
     assert fleet["places"] == [{"name": "jobs", "held": 0, "cap": CAP}]
     assert shown.code == 0
     lines = shown.out.splitlines()
-    assert lines[0].split() == ["worker", "batch", "state", "running", "done", "failed", "spent", "rate", "left"]
+    assert lines[0].split() == ["worker", "state", "running", "done", "failed", "spent", "rate", "left"]
     assert any(line.startswith("studio-0") and "dead, silent 0:0" in line for line in lines)
-    assert f"places for jobs: jobs: 0 of {CAP} held" in lines
+    assert f"places held: jobs 0 of {CAP}" in lines
     summer = next(line.split() for line in lines if line.startswith("summer"))
     assert summer[:4] == ["summer", str(COUNT), "0", "0"]
 

@@ -59,7 +59,7 @@ def test_a_price_that_is_not_known_is_not_told_as_less() -> None:
     assert row.price_low is None
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.jpg", "link.jpg", "linked/secret.jpg", "a\0b"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.jpg", "link.jpg", "linked/secret.jpg", "a\0b", "."])
 def test_nothing_outside_the_two_folders_is_shown(tmp_path: Path, name: str) -> None:
     output = tmp_path / "out"
     output.mkdir()
