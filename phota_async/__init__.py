@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         TransportError,
         UploadError,
     )
-    from .leases import MemoryLeases, PostgresLeases
+    from .leases import MemoryLeases, PostgresLeases, RedisLeases
     from .ledger import Ledger, PostgresLedger
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
@@ -96,7 +96,7 @@ _HOMES = {
         "UploadError",
     ),
     "erasing": ("EraseReceipt",),
-    "leases": ("MemoryLeases", "PostgresLeases"),
+    "leases": ("MemoryLeases", "PostgresLeases", "RedisLeases"),
     "ledger": ("Ledger", "PostgresLedger"),
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
@@ -152,6 +152,7 @@ __all__ = [
     "Profile",
     "ProfileStatus",
     "RateLimitError",
+    "RedisLeases",
     "RemixRequest",
     "ResponseLostError",
     "RetryPolicy",
