@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from support import postgres, redis
+from support import postgres, redis_server
 from support.clients import connect, listen
 
 from phota_async.sandbox import Sandbox
@@ -23,14 +23,14 @@ def dsn(server: postgres.Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[redis.Server]:
-    with redis.running_server() as started:
+def redis() -> Iterator[redis_server.Server]:
+    with redis_server.running_server() as started:
         yield started
 
 
 @pytest.fixture
-def redis_url(redis_server: redis.Server) -> str:
-    return redis_server.clear()
+def redis_url(redis: redis_server.Server) -> str:
+    return redis.clear()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from phota_async import (
     PhotaClient,
     PostgresLeases,
     PostgresLedger,
+    RedisLeases,
     RetryPolicy,
 )
 
@@ -29,12 +30,14 @@ CONFIG = ClientConfig(
 )
 
 
-async def work(*, dsn: str, base_url: str, folder: str, count: int, start: int, cap: int) -> Counter[str]:
+async def work(
+    *, dsn: str, base_url: str, folder: str, count: int, start: int, cap: int, redis: str = ""
+) -> Counter[str]:
     counts: Counter[str] = Counter()
     async with (
         PhotaClient("sandbox-key", base_url, config=CONFIG) as client,
         PostgresLedger(dsn, ttl=TTL) as ledger,
-        PostgresLeases(dsn, cap, ttl=TTL) as leases,
+        RedisLeases(redis, cap, ttl=TTL) if redis else PostgresLeases(dsn, cap, ttl=TTL) as leases,
         ItemRunner(
             client, folder, store=ledger, limiter=leases, settings=ItemSettings(max_concurrency=2 * cap)
         ) as runner,
