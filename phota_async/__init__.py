@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
     from .pricing import estimate
+    from .rates import PostgresRate, RedisRate
     from .requests import EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
     from .results import ImageResult, OutputImage
     from .scope import UserScope
@@ -101,6 +102,7 @@ _HOMES = {
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
     "pricing": ("estimate",),
+    "rates": ("PostgresRate", "RedisRate"),
     "requests": ("EditRequest", "EnhanceRequest", "GenerateRequest", "RemixRequest"),
     "results": ("ImageResult", "OutputImage"),
     "scope": ("UserScope",),
@@ -149,10 +151,12 @@ __all__ = [
     "PhotaError",
     "PostgresLeases",
     "PostgresLedger",
+    "PostgresRate",
     "Profile",
     "ProfileStatus",
     "RateLimitError",
     "RedisLeases",
+    "RedisRate",
     "RemixRequest",
     "ResponseLostError",
     "RetryPolicy",

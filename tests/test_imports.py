@@ -44,7 +44,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "The durable account of a batch, and the limit that workers share.",
-        {"leases", "ledger"},
+        {"leases", "ledger", "rates"},
     ),
     (
         "Many requests, and many photos of one subject.",
@@ -271,6 +271,8 @@ HEAVY = [
     "sqlite3",
     "obstore",
     "psycopg",
+    "redis",
+    "pyrate_limiter",
 ]
 REPORT = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 
@@ -366,6 +368,7 @@ PUBLIC = {
 ADDED = {  # later than the rest
     *("CheckError", "EraseReceipt", "Ledger", "UploadError", "UserScope"),
     *("DirectorySink", "ItemRunner", "ItemSettings", "MemoryLeases", "ObjectSink", "PostgresLeases", "PostgresLedger"),
+    *("PostgresRate", "RedisLeases", "RedisRate"),
     "run_item",
 }
 

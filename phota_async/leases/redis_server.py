@@ -12,8 +12,10 @@ from ..errors import ConfigError, LedgerError
 from ..ledger.database import CONNECTIONS, FIRST_DELAY, LONGEST_DELAY, PATIENCE
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis import asyncio as redis
     from redis.exceptions import RedisError
+
+    Redis = redis.Redis
 else:
     Redis = RedisError = Any  # the driver belongs to an extra
 

@@ -174,7 +174,7 @@ class SharedLeases(ABC):
         return lease
 
     async def _try(self, key: str) -> "SharedLease | None":
-        """Take the key's place or a free one, if there is any; while the server is away, one of this process's share."""
+        """Take the key's place or a free one, if any; while the server is away, one of this process's share."""
         lease = SharedLease(self, key)
         try:
             is_taken = await self._take(key, lease.token, patience=self._patience)

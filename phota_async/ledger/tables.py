@@ -30,7 +30,8 @@ CREATE = (
     """,
     "CREATE INDEX lease_token ON phota.lease (token)",
 )
-STEPS: Sequence[Sequence[str]] = (CREATE,)
+RATES = ("CREATE TABLE phota.rate (name text PRIMARY KEY, state bigint NOT NULL)",)
+STEPS: Sequence[Sequence[str]] = (CREATE, RATES)
 """``STEPS[n]`` makes version n + 1 of version n. Steps are never changed once released."""
 
 

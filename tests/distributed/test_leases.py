@@ -55,7 +55,7 @@ class InRedis:
         with Redis.from_url(self.url) as client:
             for column in columns.split(", "):
                 name = f"phota:{{jobs}}:{'alive' if column == 'alive_until' else 'ends'}"
-                client.zadd(name, {key: time.time() * 1000 - 1000 for key in client.zrange(name, 0, -1)})  # type: ignore[union-attr]
+                client.zadd(name, {key: time.time() * 1000 - 1000 for key in client.zrange(name, 0, -1)})
 
 
 Shared = Postgres | InRedis
@@ -238,7 +238,9 @@ async def test_limits_of_two_names_are_apart(shared: Shared) -> None:
         assert (await one.held(), await two.held()) == (1, 1)
 
 
-async def test_while_the_server_is_away_a_process_keeps_to_its_share(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_while_the_server_is_away_a_process_keeps_to_its_share(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with shared.make(5, expected_workers=2) as leases:
         with monkeypatch.context() as patch:
             cut_off(leases, patch)

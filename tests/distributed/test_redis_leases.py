@@ -150,7 +150,7 @@ async def test_whoever_is_cut_off_while_a_connection_is_made_is_cut_off(server: 
 
         async def ask(redis: RedisServer = redis) -> None:
             while True:
-                await redis.run(lambda client: client.ping())  # type: ignore[arg-type, return-value]
+                await redis.run(lambda client: client.ping())
 
         asking = asyncio.ensure_future(ask())
         for _ in range(turns):

@@ -36,7 +36,8 @@ class Server:
             )
         until = time.monotonic() + PATIENCE
         while not self._answers():
-            assert time.monotonic() < until and self._process.poll() is None, (self.folder / "log").read_text()
+            is_coming = self._process.poll() is None and time.monotonic() < until
+            assert is_coming, (self.folder / "log").read_text()
             time.sleep(0.01)
 
     def kill(self) -> None:
