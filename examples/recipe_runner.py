@@ -35,4 +35,4 @@ async def carry_out(runner: ItemRunner, photo: str) -> str:
     outcome = await runner.run(BatchItem(os.path.basename(photo), EnhanceRequest(photo)))  # noqa: PTH119 - a key
     if outcome.error is not None and is_worth_repeating(outcome):
         raise outcome.error
-    return outcome.status
+    return f"{outcome.status} {outcome.error or ''}"

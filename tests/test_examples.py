@@ -133,8 +133,9 @@ def test_every_example_is_tested() -> None:
         *("quickstart", "train_and_edit", "batch_folder", "csv_of_prompts", "jobs", "errors_and_hooks"),
         "prometheus_metrics",
     }
+    in_test_recipes = {"recipe_arq", "recipe_celery", "recipe_runner", "recipe_taskiq"}
     in_test_web_examples = {"web_fastapi", "web_starlette", "web_aiohttp", "web_ten_lines", "edits", "job_store"}
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested | in_test_web_examples
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested | in_test_recipes | in_test_web_examples
 
 
 def test_the_readme_shows_the_ten_lines_as_they_are() -> None:

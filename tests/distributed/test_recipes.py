@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from support.pictures import PHOTO
+from support.pictures import real_picture
 
 from phota_async import PostgresLedger
 from phota_async.ledger import State
@@ -19,7 +19,7 @@ from phota_async.sandbox import Sandbox
 pytestmark = pytest.mark.system
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COUNT, ENOUGH = 24, 60.0  # photos; seconds
+COUNT, ENOUGH = 24, 40.0  # photos; seconds
 PROGRAMS = {
     "taskiq": ["taskiq", "worker", "recipe_taskiq:broker", "--workers", "1", "--max-async-tasks", "8"],
     "celery": ["celery", "-A", "recipe_celery", "worker", "-P", "threads", "-c", "8", "--without-mingle"],
@@ -79,8 +79,8 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(
     recipe: str, service: Sandbox, dsn: str, redis_url: str, tmp_path: Path
 ) -> None:
     photos = [tmp_path / f"{number:02}.jpg" for number in range(COUNT)]
-    for photo in photos:
-        photo.write_bytes(PHOTO)
+    for shade, photo in enumerate(photos):
+        photo.write_bytes(real_picture(shade))
     shop = Shop(service, dsn, redis_url, tmp_path)
     async with AsyncExitStack() as scope, asyncio.timeout(ENOUGH):
         workers = [await scope.enter_async_context(shop.worker(PROGRAMS[recipe])) for _ in range(2)]
@@ -99,5 +99,5 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(
 async def all_done(dsn: str) -> None:
     """Wait until the ledger says so."""
     async with PostgresLedger(dsn) as ledger:
-        while [record.state async for record in ledger.records()].count(State.DONE) < COUNT:
+        while [record.state async for record in ledger.records()].count(State.DONE) < COUNT:  # noqa: ASYNC110
             await asyncio.sleep(0.1)  # what is waited for happens in other processes
