@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from support.pictures import real_picture
 
 from phota_async import PostgresLedger
@@ -84,6 +85,7 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(
     shop = Shop(service, dsn, redis_url, tmp_path)
     async with AsyncExitStack() as scope, asyncio.timeout(ENOUGH):
         workers = [await scope.enter_async_context(shop.worker(PROGRAMS[recipe])) for _ in range(2)]
+        await at_work(redis_url, len(workers))
         sender = await shop.start(sys.executable, str(EXAMPLES / f"recipe_{recipe}.py"), *map(str, photos))
         assert await sender.wait() == 0
         while service.posts("/enhance") < COUNT // 3:
@@ -94,6 +96,13 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(
     files = sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert files == [f"{number:02}.enhance-1.jpg" for number in range(COUNT)]
     assert len(bought) == COUNT
+
+
+async def at_work(redis_url: str, workers: int) -> None:
+    """Wait until so many workers listen for free places, with which they have what they need."""
+    async with Redis.from_url(redis_url) as client:
+        while (await client.pubsub_numsub("phota:{jobs}:free"))[0][1] < workers:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def all_done(dsn: str) -> None:
