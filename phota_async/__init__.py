@@ -44,11 +44,12 @@ if TYPE_CHECKING:
         TransportError,
         UploadError,
     )
-    from .leases import MemoryLeases, PostgresLeases
+    from .leases import MemoryLeases, PostgresLeases, RedisLeases
     from .ledger import Ledger, PostgresLedger
     from .limiter import Limiter
     from .models import Job, JobStatus, KnownSubjects, Profile, ProfileStatus
     from .pricing import estimate
+    from .rates import PostgresRate, RedisRate
     from .requests import EditRequest, EnhanceRequest, GenerateRequest, RemixRequest
     from .results import ImageResult, OutputImage
     from .scope import UserScope
@@ -96,11 +97,12 @@ _HOMES = {
         "UploadError",
     ),
     "erasing": ("EraseReceipt",),
-    "leases": ("MemoryLeases", "PostgresLeases"),
+    "leases": ("MemoryLeases", "PostgresLeases", "RedisLeases"),
     "ledger": ("Ledger", "PostgresLedger"),
     "limiter": ("Limiter",),
     "models": ("Job", "JobStatus", "KnownSubjects", "Profile", "ProfileStatus"),
     "pricing": ("estimate",),
+    "rates": ("PostgresRate", "RedisRate"),
     "requests": ("EditRequest", "EnhanceRequest", "GenerateRequest", "RemixRequest"),
     "results": ("ImageResult", "OutputImage"),
     "scope": ("UserScope",),
@@ -149,9 +151,12 @@ __all__ = [
     "PhotaError",
     "PostgresLeases",
     "PostgresLedger",
+    "PostgresRate",
     "Profile",
     "ProfileStatus",
     "RateLimitError",
+    "RedisLeases",
+    "RedisRate",
     "RemixRequest",
     "ResponseLostError",
     "RetryPolicy",

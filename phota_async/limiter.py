@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 import msgspec
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
 _limiters: "WeakSet[Limiter]" = WeakSet()
+
+
+class PaidRate(Protocol):
+    """A rate that many processes share: `PostgresRate`, `RedisRate`."""
+
+    lateness: float
+    """Seconds for which leave to send is good."""
+
+    async def acquire(self) -> None:
+        """Wait for leave to send one paid call."""
+        ...
 
 
 class LimiterStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +61,7 @@ class Limiter:
         rate: Calls a second; ``None`` for no limit. Up to ``rate`` calls may start in one burst.
         max_bytes: Bytes of photos in flight, both ways; ``None`` for no limit. One body larger than all of it
             may go when nothing else is under way.
+        paid_rate: A rate of all processes together, that each attempt of a paid call waits for; free ones do not.
     """
 
     def __init__(
@@ -58,6 +70,7 @@ class Limiter:
         *,
         rate: float | None = None,
         max_bytes: int | None = None,
+        paid_rate: PaidRate | None = None,
     ) -> None:
         for name, value in (("max_concurrency", max_concurrency), ("rate", rate), ("max_bytes", max_bytes)):
             if value is None and name != "max_concurrency":
@@ -68,7 +81,10 @@ class Limiter:
                 raise ConfigError(f"{name}: expected a whole number, got {value!r}")
         self.max_concurrency = max_concurrency
         self.rate = rate
+        if paid_rate is not None and not hasattr(paid_rate, "lateness"):
+            raise ConfigError(f"paid_rate: expected a PostgresRate or RedisRate, got {type(paid_rate).__name__}")
         self.max_bytes = max_bytes
+        self.paid_rate = paid_rate
         self._reset()
         _limiters.add(self)
 
@@ -76,6 +92,7 @@ class Limiter:
         """Begin with nobody running or waiting: a forked child knows none of its parent's calls."""
         self._places = Turns(self.max_concurrency)
         self._line = Turns(1)  # before the rate, where polls must not stand before what is paid either
+        self._paid_line = Turns(1)  # before the rate of all, which one at a time asks for
         self._bytes = 0
         self._byte_queue: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._rates: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncLimiter] = WeakKeyDictionary()
@@ -84,16 +101,40 @@ class Limiter:
 
     async def acquire(self, priority: int = PAID) -> None:
         """Wait for a place, the rate and the end of a pause; `release` gives the place back."""
+        if self.paid_rate is None or priority != PAID:
+            await self._acquire(priority)
+            return
+        await self._paid_line.take(priority)  # before a place: polls need those that are left
+        try:
+            await self._acquire(priority, self.paid_rate)
+        finally:
+            self._paid_line.give_back()
+
+    async def _acquire(self, priority: int, shared: PaidRate | None = None) -> None:
         await self._places.take(priority)
         try:
             await self._wait_for_time(priority)
+            if shared is not None:
+                await shared.acquire()
+            while shared is not None and self.paused_for:  # who comes out of a pause comes too late
+                await self._wait_out_pause()
+                await shared.acquire()
         except BaseException:
             self.release()
             raise
 
+    async def keep_to_rate(self, admitted: float) -> None:
+        """Wait for the paid rate again if a call is sent so late that its leave is not good any more.
+
+        Args:
+            admitted: The loop's time when `acquire` returned.
+        """
+        if self.paid_rate is not None and asyncio.get_running_loop().time() - admitted > self.paid_rate.lateness:
+            await self.paid_rate.acquire()
+
     def acquire_nowait(self) -> bool:
         """Take a place if nothing stands against it: a full house, a queue, a pause or a rate."""
-        if self.rate is not None or (self._was_paused and self.paused_for):
+        if self.rate is not None or self.paid_rate is not None or (self._was_paused and self.paused_for):
             return False
         return self._places.take_nowait()
 
@@ -185,7 +226,8 @@ class Limiter:
             self._byte_queue.popleft()
 
     def _waiting(self) -> int:
-        return self._places.waiting() + sum(not waiter.done() for _, waiter in self._byte_queue)
+        in_line = self._places.waiting() + self._paid_line.waiting()
+        return in_line + sum(not waiter.done() for _, waiter in self._byte_queue)
 
     @property
     def paused_for(self) -> float:

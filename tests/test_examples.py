@@ -138,10 +138,11 @@ def test_every_example_is_tested() -> None:
         *("quickstart", "train_and_edit", "batch_folder", "csv_of_prompts", "jobs", "errors_and_hooks"),
         "prometheus_metrics",
     }
+    in_test_recipes = {"recipe_arq", "recipe_celery", "recipe_runner", "recipe_taskiq"}
     in_test_web_examples = {"web_fastapi", "web_starlette", "web_aiohttp", "web_ten_lines", "edits", "job_store"}
     in_test_fleet_example = {"fleet", "fleet_web", "fleet_worker", "order_store", "local_postgres"}
     in_test_command = {"own_worker"}
-    elsewhere = in_test_web_examples | in_test_fleet_example | in_test_command
+    elsewhere = in_test_recipes | in_test_web_examples | in_test_fleet_example | in_test_command
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested | elsewhere
 
 

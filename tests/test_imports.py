@@ -44,7 +44,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "The durable account of a batch, and the limit that workers share.",
-        {"leases", "ledger"},
+        {"leases", "ledger", "rates"},
     ),
     (
         "Many requests, and many photos of one subject.",
@@ -276,6 +276,8 @@ HEAVY = [
     "obstore",
     "psycopg",
     "procrastinate",
+    "redis",
+    "pyrate_limiter",
 ]
 REPORT = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
 
@@ -371,6 +373,7 @@ PUBLIC = {
 ADDED = {  # later than the rest
     *("CheckError", "EraseReceipt", "Ledger", "UploadError", "UserScope"),
     *("DirectorySink", "ItemRunner", "ItemSettings", "MemoryLeases", "ObjectSink", "PostgresLeases", "PostgresLedger"),
+    *("PostgresRate", "RedisLeases", "RedisRate"),
     "run_item",
 }
 

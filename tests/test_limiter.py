@@ -556,3 +556,80 @@ def test_a_forked_child_begins_anew() -> None:
         "child <Limiter 0/1 running, 0 waiting>",
         "parent <Limiter 1/1 running, 0 waiting>",
     ]
+
+
+# A rate that other processes share
+
+
+class Turnstile:
+    """Lets one paid call pass every ten seconds."""
+
+    lateness = 0.5
+
+    def __init__(self) -> None:
+        self.passed: list[float] = []
+
+    async def acquire(self) -> None:
+        if self.passed:
+            await asyncio.sleep(self.passed[-1] + 10 - now())
+        self.passed.append(now())
+
+
+@virtual_time
+async def test_paid_calls_wait_for_the_shared_rate_and_polls_do_not() -> None:
+    limiter = Limiter(2, paid_rate=Turnstile())
+    calls, start = Calls(limiter), now()
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(calls.call(f"paid {number}"))
+        for number in range(5):
+            group.create_task(calls.call(f"poll {number}", priority=FREE))
+    at = dict(zip(calls.begun, calls.times, strict=True))
+    assert [at[f"paid {number}"] - start for number in range(3)] == [near(0), near(10), near(20)]
+    assert max(at[f"poll {number}"] for number in range(5)) - start < 6  # one place waits for the rate, never more
+    assert idle(limiter)
+
+
+@virtual_time
+async def test_leave_of_before_a_pause_is_asked_for_again_after_it() -> None:
+    rate = Turnstile()
+    limiter, start = Limiter(2, paid_rate=rate), now()
+    first = asyncio.ensure_future(limiter.acquire())
+    await first
+    second = asyncio.ensure_future(limiter.acquire())
+    await settle()
+    limiter.pause(15)
+    await second
+    assert [at - start for at in rate.passed] == [near(0), near(10), near(20)]
+    assert now() - start == near(20)
+
+
+@virtual_time
+async def test_a_call_that_is_sent_late_asks_again() -> None:
+    rate = Turnstile()
+    limiter = Limiter(2, paid_rate=rate)
+    await limiter.acquire()
+    await limiter.keep_to_rate(now() - 0.4)
+    assert len(rate.passed) == 1
+    await limiter.keep_to_rate(now() - 0.6)
+    assert len(rate.passed) == 2
+    await Limiter(2).keep_to_rate(now() - 100)
+
+
+@virtual_time
+async def test_who_is_cut_off_while_waiting_for_the_shared_rate_gives_everything_back() -> None:
+    limiter = Limiter(2, paid_rate=Turnstile())
+    await limiter.acquire()
+    waiting = [asyncio.ensure_future(limiter.acquire()) for _ in range(3)]
+    await settle()
+    assert (limiter.statistics().running, limiter.statistics().waiting) == (2, 2)
+    for task in waiting:
+        await cancel(task)
+    limiter.release()
+    assert idle(limiter)
+    assert not limiter.acquire_nowait()
+
+
+def test_what_is_no_shared_rate_is_refused() -> None:
+    with pytest.raises(ConfigError, match="paid_rate: expected a PostgresRate or RedisRate, got int"):
+        Limiter(paid_rate=60)  # type: ignore[arg-type]

@@ -53,7 +53,8 @@ TOLD = (  # what is shown of a fleet: sums of batches beside what they have comm
     """,
 )
 BATCHES = ("CREATE TABLE phota.batch (batch text PRIMARY KEY, described text NOT NULL)",)  # see `distributed`
-STEPS: Sequence[Sequence[str]] = (CREATE, TOLD, BATCHES)
+RATES = ("CREATE TABLE phota.rate (name text PRIMARY KEY, state bigint NOT NULL)",)
+STEPS: Sequence[Sequence[str]] = (CREATE, TOLD, BATCHES, RATES)
 """``STEPS[n]`` makes version n + 1 of version n. Steps are never changed once released."""
 
 

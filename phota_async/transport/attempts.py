@@ -67,6 +67,7 @@ class Sending(AttemptCounter, Generic[T]):
     _unclear = False  # whether some attempt, here or elsewhere, may have bought something
     _new_key = False
     _refusal: StatusError | None = None
+    _admitted = 0.0  # the loop's time when the limiter let it pass
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class Sending(AttemptCounter, Generic[T]):
             and self._age + self._loop.time() - self._first_attempt > self._transport.config.retry.resend_guard
         )
 
-    async def _wait_for_place(self) -> DeadlineError | None:
+    async def _wait_for_place(self) -> PhotaError | None:
         """Wait within the deadline; when a pause is known to be longer, say so at once."""
         limiter = self._limiter
         pause = limiter.paused_for  # not statistics(), which counts the crowd: each of many would count all others
@@ -157,7 +158,10 @@ class Sending(AttemptCounter, Generic[T]):
                     await limiter.acquire(FREE if self._call.kind == "free" else PAID)
             except TimeoutError:
                 pass
+            except PhotaError as error:  # a rate that is shared, and cannot be asked
+                return error
             else:
+                self._admitted = self._loop.time()
                 return None
         why = f"the service asked for a pause of {pause:.0f} s" if pause else "no place within the limits in time"
         return DeadlineError(f"{self._call.route}: {why}")
@@ -180,11 +184,26 @@ class Sending(AttemptCounter, Generic[T]):
             return DeadlineError(f"{self._call.route}: out of time before it was sent")
         async with self._limiter.reserve(photo_size(self._parts or ()), self._deadline):
             headers = None if pools.has_headers else await self._headers(pools)
+            if (refusal := await self._keep_to_rate()) is not None:
+                return refusal
             response = await self._request(pools, headers, body, self._timeouts(remaining))
         # What is under way now is the answer: holding both reservations could block everybody for ever.
         size = UNTOLD if response.content_length is None and self._call.kind != "free" else response.content_length
         async with response, self._limiter.reserve(size or 0, self._deadline):
             return await self._read(response, receive)
+
+    async def _keep_to_rate(self) -> PhotaError | None:
+        """Ask the rate that is shared once more if bytes or a key were waited for longer than its leave is good."""
+        if self._limiter.paid_rate is None or self._call.kind == "free":
+            return None
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._limiter.keep_to_rate(self._admitted)
+        except TimeoutError:
+            return DeadlineError(f"{self._call.route}: no place within the shared rate in time")
+        except PhotaError as error:
+            return error
+        return None
 
     def _timeouts(self, remaining: float) -> aiohttp.ClientTimeout:
         config = self._transport.config

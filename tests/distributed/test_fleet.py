@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import support
+from support import redis_server
 from support.postgres import Server, running_server
 
 from phota_async import PostgresLedger
@@ -27,8 +28,8 @@ WORKER = Path(support.__file__ or "").parent / "fleet_worker.py"
 class Fleet:
     """Workers, the service they buy from, and how many jobs were unfinished there at once."""
 
-    def __init__(self, sandbox: Sandbox, dsn: str, folder: Path) -> None:
-        self.sandbox, self.dsn, self.folder = sandbox, dsn, folder
+    def __init__(self, sandbox: Sandbox, dsn: str, folder: Path, redis: str = "") -> None:
+        self.sandbox, self.dsn, self.folder, self.redis = sandbox, dsn, folder, redis
         self.unfinished = self.most = self.jobs = 0
         self._followers = set[asyncio.Task[None]]()
         add = sandbox._parts.jobs.add
@@ -55,6 +56,7 @@ class Fleet:
             "count": COUNT,
             "start": number * COUNT // 3,
             "cap": CAP,
+            "redis": self.redis,
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(WORKER), json.dumps(told), stdin=PIPE, stdout=PIPE
@@ -170,4 +172,26 @@ async def test_a_database_that_goes_away_and_returns_stops_nobody(
         await asyncio.to_thread(restartable.start)
         for counts in await asyncio.gather(ended(one), ended(other)):
             assert counts.keys() <= {"done", "skipped"}
+    await fleet.audit()
+
+
+async def test_the_cap_holds_while_a_worker_and_the_redis_that_keeps_it_are_killed(
+    service: Sandbox, dsn: str, tmp_path: Path
+) -> None:
+    with redis_server.running_server() as server:
+        fleet = Fleet(service, dsn, tmp_path / "out", server.url)
+        async with AsyncExitStack() as scope:
+            workers = [await scope.enter_async_context(fleet.worker(number)) for number in range(3)]
+            await fleet.begin(*workers)
+            await fleet.sees(12)
+            workers[0].kill()
+            await fleet.sees(18)
+            await asyncio.to_thread(server.kill)
+            await asyncio.sleep(1.5)  # the outage itself: longer than places live that are not renewed
+            jobs = fleet.jobs
+            await asyncio.sleep(0.5)
+            assert fleet.jobs == jobs < COUNT  # nothing new is sent
+            await asyncio.to_thread(server.start)
+            for counts in await asyncio.gather(*map(ended, workers[1:])):
+                assert counts.keys() <= {"done", "skipped"}
     await fleet.audit()

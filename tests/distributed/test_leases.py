@@ -1,6 +1,7 @@
 """Places for jobs that workers share: never more than the cap, through deaths and takeovers."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -9,22 +10,75 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis import Redis
 
-from phota_async import ConfigError, InputError, LedgerError, MemoryLeases, PostgresLeases
+from phota_async import ConfigError, InputError, LedgerError, MemoryLeases, PostgresLeases, RedisLeases
 from phota_async.leases import Lease, Leases
+from phota_async.leases.shared import SharedLeases
 
 pytestmark = pytest.mark.system
 
 Opened = Callable[[int], AbstractAsyncContextManager[Leases]]
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def opened(request: pytest.FixtureRequest, dsn: str) -> Opened:
+class Postgres:
+    """Leases in a PostgreSQL, and what tests do to them behind their back."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    def make(self, cap: int, **options: Any) -> SharedLeases:
+        return PostgresLeases(self.dsn, cap, **options)
+
+    def age(self, *, columns: str = "alive_until, expires_at") -> None:
+        """Let time pass for all places."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            for column in columns.split(", "):
+                connection.execute(
+                    f"UPDATE phota.lease SET {column} = clock_timestamp() - interval '1 second'".encode()
+                )
+
+
+class InRedis:
+    """Leases in a Redis that was used before."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with Redis.from_url(url) as client:
+            for name in ("jobs", "one", "two"):
+                client.hset(f"phota:{{{name}}}:mark", mapping={"id": "old", "made": 0, "opens": 0})
+
+    def make(self, cap: int, **options: Any) -> SharedLeases:
+        return RedisLeases(self.url, cap, **options)
+
+    def age(self, *, columns: str = "alive_until, expires_at") -> None:
+        with Redis.from_url(self.url) as client:
+            for column in columns.split(", "):
+                name = f"phota:{{jobs}}:{'alive' if column == 'alive_until' else 'ends'}"
+                client.zadd(name, {key: time.time() * 1000 - 1000 for key in client.zrange(name, 0, -1)})
+
+
+Shared = Postgres | InRedis
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def shared(request: pytest.FixtureRequest) -> Shared:
+    if request.param == "postgres":
+        return Postgres(request.getfixturevalue("dsn"))
+    return InRedis(request.getfixturevalue("redis_url"))
+
+
+@pytest.fixture(params=["memory", "postgres", "redis"])
+def opened(request: pytest.FixtureRequest) -> Opened:
     @asynccontextmanager
     async def of_memory(cap: int) -> AsyncIterator[Leases]:
         yield MemoryLeases(cap)
 
-    return of_memory if request.param == "memory" else lambda cap: PostgresLeases(dsn, cap)
+    if request.param == "memory":
+        return of_memory
+    if request.param == "postgres":
+        return Postgres(request.getfixturevalue("dsn")).make
+    return InRedis(request.getfixturevalue("redis_url")).make
 
 
 async def is_waiting(task: "asyncio.Future[Any]") -> bool:
@@ -32,19 +86,21 @@ async def is_waiting(task: "asyncio.Future[Any]") -> bool:
     return not task.done()
 
 
-def age(dsn: str, *, columns: str = "alive_until, expires_at") -> None:
-    """Let time pass for all places."""
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        for column in columns.split(", "):
-            connection.execute(f"UPDATE phota.lease SET {column} = clock_timestamp() - interval '1 second'".encode())
-
-
-async def close(leases: PostgresLeases) -> None:
+async def close(leases: SharedLeases) -> None:
     """End a process as a crash does: nothing is given back."""
     await leases.aclose()
 
 
-# What both must do
+def cut_off(leases: SharedLeases, patch: pytest.MonkeyPatch) -> None:
+    """Let the server be away."""
+
+    async def away(operation: object, **how: object) -> None:
+        raise LedgerError("cannot be reached")
+
+    patch.setattr(leases._server if isinstance(leases, RedisLeases) else leases._database, "run", away)  # type: ignore[attr-defined]
+
+
+# What all must do
 
 
 async def test_the_cap_is_kept_and_the_first_who_waits_is_the_next(opened: Opened) -> None:
@@ -97,22 +153,22 @@ async def test_one_who_is_cut_off_while_waiting_takes_nothing(opened: Opened) ->
         await (await leases.acquire("c")).release()
 
 
-async def test_wrong_caps_are_refused(dsn: str) -> None:
+async def test_wrong_caps_are_refused(shared: Shared) -> None:
     for cap in (0, True, "3"):
         with pytest.raises(InputError, match="cap"):
             MemoryLeases(cap)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="cap"):
-            PostgresLeases(dsn, cap)  # type: ignore[arg-type]
+            shared.make(cap)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="longest"):
-        PostgresLeases(dsn, 1, longest=0)
+        shared.make(1, longest=0)
 
 
 # Several processes
 
 
-async def test_a_dead_process_that_had_sent_nothing_gives_its_place_back_soon(dsn: str) -> None:
-    async with PostgresLeases(dsn, 1) as other:
-        dead = PostgresLeases(dsn, 1, ttl=0.5)
+async def test_a_dead_process_that_had_sent_nothing_gives_its_place_back_soon(shared: Shared) -> None:
+    async with shared.make(1) as other:
+        dead = shared.make(1, ttl=0.5)
         await dead.__aenter__()
         await dead.acquire("a")
         await close(dead)
@@ -121,13 +177,13 @@ async def test_a_dead_process_that_had_sent_nothing_gives_its_place_back_soon(ds
         assert await other.held() == 0
 
 
-async def test_a_dead_processes_job_keeps_its_place(dsn: str) -> None:
-    async with PostgresLeases(dsn, 1) as other:
-        dead = PostgresLeases(dsn, 1, ttl=0.2)
+async def test_a_dead_processes_job_keeps_its_place(shared: Shared) -> None:
+    async with shared.make(1) as other:
+        dead = shared.make(1, ttl=0.2)
         await dead.__aenter__()
         await (await dead.acquire("a")).confirm()
         await close(dead)
-        age(dsn, columns="alive_until")
+        shared.age(columns="alive_until")
         waiting = asyncio.ensure_future(other.acquire("b"))
         assert await is_waiting(waiting)
         taken = await other.adopt("a")
@@ -136,15 +192,15 @@ async def test_a_dead_processes_job_keeps_its_place(dsn: str) -> None:
         await (await waiting).release()
 
 
-async def test_a_place_whose_job_cannot_run_any_more_is_free(dsn: str) -> None:
-    async with PostgresLeases(dsn, 1) as leases:
+async def test_a_place_whose_job_cannot_run_any_more_is_free(shared: Shared) -> None:
+    async with shared.make(1) as leases:
         await (await leases.acquire("a")).confirm()
-        age(dsn)
+        shared.age()
         await (await leases.acquire("b")).release()
 
 
-async def test_places_are_renewed_while_their_holder_lives(dsn: str) -> None:
-    async with PostgresLeases(dsn, 1, ttl=0.6) as leases, PostgresLeases(dsn, 1) as other:
+async def test_places_are_renewed_while_their_holder_lives(shared: Shared) -> None:
+    async with shared.make(1, ttl=0.6) as leases, shared.make(1) as other:
         lease = await leases.acquire("a")
         waiting = asyncio.ensure_future(other.acquire("b"))
         await asyncio.wait([waiting], timeout=1.5)
@@ -154,10 +210,10 @@ async def test_places_are_renewed_while_their_holder_lives(dsn: str) -> None:
         await (await waiting).release()
 
 
-async def test_an_expired_place_starts_nothing_new(dsn: str) -> None:
-    async with PostgresLeases(dsn, 1) as leases, PostgresLeases(dsn, 1) as other:
+async def test_an_expired_place_starts_nothing_new(shared: Shared) -> None:
+    async with shared.make(1) as leases, shared.make(1) as other:
         lease = await leases.acquire("a")
-        age(dsn)
+        shared.age()
         await other.acquire("b")
         with pytest.raises(LedgerError, match="lost"):
             await lease.confirm()
@@ -165,8 +221,8 @@ async def test_an_expired_place_starts_nothing_new(dsn: str) -> None:
         assert await other.held() == 1
 
 
-async def test_an_item_that_another_process_is_at_is_waited_for(dsn: str) -> None:
-    async with PostgresLeases(dsn, 2, ttl=1.0) as leases, PostgresLeases(dsn, 2, ttl=1.0) as other:
+async def test_an_item_that_another_process_is_at_is_waited_for(shared: Shared) -> None:
+    async with shared.make(2, ttl=1.0) as leases, shared.make(2, ttl=1.0) as other:
         lease = await leases.acquire("a")
         waiting = asyncio.ensure_future(other.acquire("a"))
         assert await is_waiting(waiting)
@@ -175,21 +231,19 @@ async def test_an_item_that_another_process_is_at_is_waited_for(dsn: str) -> Non
         await (await waiting).release()
 
 
-async def test_limits_of_two_names_are_apart(dsn: str) -> None:
-    async with PostgresLeases(dsn, 1, name="one") as one, PostgresLeases(dsn, 1, name="two") as two:
+async def test_limits_of_two_names_are_apart(shared: Shared) -> None:
+    async with shared.make(1, name="one") as one, shared.make(1, name="two") as two:
         await one.acquire("a")
         await two.acquire("a")
         assert (await one.held(), await two.held()) == (1, 1)
 
 
-async def test_while_the_server_is_away_a_process_keeps_to_its_share(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with PostgresLeases(dsn, 5, expected_workers=2) as leases:
-
-        async def away(operation: object, **how: object) -> None:
-            raise LedgerError("cannot be reached")
-
+async def test_while_the_server_is_away_a_process_keeps_to_its_share(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shared.make(5, expected_workers=2) as leases:
         with monkeypatch.context() as patch:
-            patch.setattr(leases._database, "run", away)
+            cut_off(leases, patch)
             held = [await leases.acquire(key) for key in "ab"]
             for lease in held:
                 await lease.confirm()
@@ -203,14 +257,10 @@ async def test_while_the_server_is_away_a_process_keeps_to_its_share(dsn: str, m
 
 
 async def test_without_a_share_nothing_begins_while_the_server_is_away(
-    dsn: str, monkeypatch: pytest.MonkeyPatch
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with PostgresLeases(dsn, 5) as leases:
-
-        async def away(operation: object, **how: object) -> None:
-            raise LedgerError("cannot be reached")
-
-        monkeypatch.setattr(leases._database, "run", away)
+    async with shared.make(5) as leases:
+        cut_off(leases, monkeypatch)
         with pytest.raises(LedgerError, match="cannot be reached"):
             await leases.acquire("a")
 

@@ -20,6 +20,7 @@ from phota_async import (
     PhotaClient,
     PostgresLeases,
     PostgresLedger,
+    RedisLeases,
     RetryPolicy,
 )
 
@@ -39,12 +40,13 @@ async def work(
     cap: int,
     worker: str | None = None,
     batch: str = "",
+    redis: str = "",
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
     async with (
         PhotaClient("sandbox-key", base_url, config=CONFIG) as client,
         PostgresLedger(dsn, ttl=TTL, worker=worker) as ledger,
-        PostgresLeases(dsn, cap, ttl=TTL) as leases,
+        RedisLeases(redis, cap, ttl=TTL) if redis else PostgresLeases(dsn, cap, ttl=TTL) as leases,
         ItemRunner(
             client, folder, store=ledger, limiter=leases, settings=ItemSettings(max_concurrency=2 * cap, name=batch)
         ) as runner,

@@ -23,6 +23,8 @@ from phota_async import (
     DecodeError,
     GenerateRequest,
     InsufficientCreditsError,
+    LedgerError,
+    Limiter,
     NotFoundError,
     PhotaClient,
     PhotaError,
@@ -453,3 +455,52 @@ async def test_a_pause_that_the_service_asks_for_holds_every_call_back(listen: L
 
     assert asyncio.get_running_loop().time() - begun >= 0.05
     assert len(peer.requests) == 3
+
+
+# A rate that other processes share
+
+
+class Toll:
+    """A shared rate that lets so many pass and cannot be asked any more."""
+
+    lateness = 60.0
+
+    def __init__(self, passes: int) -> None:
+        self.passes = passes
+
+    async def acquire(self) -> None:
+        self.passes -= 1
+        if self.passes < 0:
+            raise LedgerError("the store refuses")
+
+
+async def test_each_attempt_asks_the_shared_rate(listen: Listen, connect: Connect) -> None:
+    peer, toll = await listen(answer(503), answer(503), answer(202, job_answer())), Toll(9)
+    await connect(peer, limiter=Limiter(paid_rate=toll)).jobs.submit(REQUEST)
+    assert (len(peer.posts), toll.passes) == (3, 6)
+
+
+async def test_a_rate_that_cannot_be_asked_lets_nothing_be_sent(listen: Listen, connect: Connect) -> None:
+    peer = await listen(answer(202, job_answer()))
+    with pytest.raises(LedgerError, match="the store refuses") as caught:
+        await connect(peer, limiter=Limiter(paid_rate=Toll(0))).jobs.submit(REQUEST)
+    assert (caught.value.charged, len(peer.posts)) == ("no", 0)
+
+
+async def test_a_rate_that_fails_after_a_lost_answer_does_not_hide_what_may_be_bought(
+    listen: Listen, connect: Connect
+) -> None:
+    peer = await listen(reset())
+    with pytest.raises(ResponseLostError, match="the store refuses") as caught:
+        await connect(peer, limiter=Limiter(paid_rate=Toll(1))).jobs.submit(REQUEST)
+    assert (caught.value.charged, len(peer.posts)) == ("unknown", 1)
+
+
+async def test_a_call_that_was_held_up_behind_its_leave_asks_again(listen: Listen, connect: Connect) -> None:
+    peer, toll, closing = await listen(answer(202, job_answer())), Toll(2), Toll(1)
+    toll.lateness = closing.lateness = -1.0  # whatever comes is late
+    await connect(peer, limiter=Limiter(paid_rate=toll)).jobs.submit(REQUEST)
+    assert (len(peer.posts), toll.passes) == (1, 0)
+    with pytest.raises(LedgerError, match="the store refuses"):  # with the leave that is not good any more
+        await connect(peer, limiter=Limiter(paid_rate=closing)).jobs.submit(REQUEST)
+    assert len(peer.posts) == 1
