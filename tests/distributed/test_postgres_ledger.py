@@ -259,7 +259,7 @@ async def test_older_tables_become_newer_ones_and_newer_ones_are_refused(dsn: st
         newer = (*tables.STEPS, ("ALTER TABLE phota.purchase ADD COLUMN colour text",))
         await tables.migrate(ledger.database, newer)
         assert [record async for record in ledger.records()] == [begun.record]
-    with pytest.raises(LedgerError, match="version 1 or older, got 2"):
+    with pytest.raises(LedgerError, match="version 2 or older, got 3"):
         await PostgresLedger(dsn).__aenter__()
 
 
