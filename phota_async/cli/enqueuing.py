@@ -24,6 +24,7 @@ from phota_async.training.stores import parse_address
 from .asking import confirm_spending, in_dollars
 from .exit_codes import ExitCode
 from .extras import missing_message
+from .moved import check_moved
 from .orders import Order, Survey, table_of
 from .places import shown
 from .run_options import Invocation, RunOptions
@@ -62,13 +63,13 @@ class Enqueuing:
     def __init__(self, order: Order, survey: Survey, options: RunOptions, how: Invocation) -> None:
         self._order, self._survey, self._options, self._how = order, survey, options, how
         self._output = options.out if is_bucket(options.out) and options.out else str(order.place.folder)
-        self._batch = options.batch or default_name(self._output, options.take)
+        self._batch = default_name(self._output, options.take) if options.batch is None else options.batch
 
     def show_plan(self) -> int:
         """Say what it could cost, as if nothing were known yet."""
         survey, most = self._survey, self._most()
         price = "a price that is not published" if most is None else in_dollars(survey.low, most)
-        say(f"{in_words(survey.count, 'request')} for batch {self._batch}: {price}, less what was bought already")
+        say(f"{in_words(survey.count, 'request')} for batch {self._batch!r}: {price}, less what was bought already")
         return ExitCode.DONE
 
     def ask(self) -> None:
@@ -86,12 +87,14 @@ class Enqueuing:
             database = Database(dsn)
             scope.push_async_callback(database.aclose)
             await migrate(database)
+            if not is_bucket(self._output):
+                await check_moved(Path(self._output), database, self._batch)
             await describe(database, self._batch, self._describe())
             from phota_async.distributed.engine import open_app  # noqa: PLC0415 - of an extra
 
             app = await scope.enter_async_context(open_app(dsn))
             made = await enqueue(app, self._order.items, batch=self._batch)
-            self._tell(f"{in_words(made, 'item')} enqueued for {database.name}, batch {self._batch}: {self._goal()}")
+            self._tell(f"{in_words(made, 'item')} enqueued for {database.name}, batch {self._batch!r}: {self._goal()}")
             return ExitCode.DONE if self._how.no_wait else await self._follow(app)
 
     async def _check(self) -> None:

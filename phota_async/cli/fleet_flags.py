@@ -31,5 +31,5 @@ def _check_alone(values: Mapping[str, Any]) -> None:
     if is_bucket(values["out"]):
         raise click.UsageError(f"-o {values['out']}: workers bring results to a bucket: add --on DSN")
     for name in ("batch", "no_wait"):
-        if values.get(name):
+        if values.get(name) not in (None, False):
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --on DSN")

@@ -1,7 +1,7 @@
 """All that this package asks of procrastinate: two tasks, and a worker. Another engine would take its place."""
 
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 
+from ..ledger.database import lasting
 from .encoding import TASK
 from .lasting import run_again
 from .repeating import delay_before_next
@@ -28,9 +29,15 @@ class _Again(BaseRetryStrategy):
         return None if delay is None else RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=delay))
 
 
-def open_app(dsn: str) -> AbstractAsyncContextManager[App]:
-    """Return an app of one's own, to be entered."""
-    return App(connector=PsycopgConnector(conninfo=dsn)).open_async()
+@asynccontextmanager
+async def open_app(dsn: str) -> AsyncIterator[App]:
+    """Open an app of one's own; `LedgerError` when the database is away."""
+    app = App(connector=PsycopgConnector(conninfo=dsn))
+    await lasting(app.open_async, "the queue's database", patience=0)
+    try:
+        yield app
+    finally:
+        await app.close_async()
 
 
 def register(app: App, runners: Runners, queue: str) -> None:

@@ -169,12 +169,12 @@ async def _fill(connection: Connection, tasks: list[Task], queue: str, outstandi
     room = outstanding - (int(row[0]) if row else 0)
     if room <= 0:
         return 0, 0
+    await connection.execute(FORGET, (TASK, [lock for lock, _ in tasks[:room]]))
     return min(room, len(tasks)), await _insert(connection, tasks[:room], queue)
 
 
 async def _insert(connection: Connection, tasks: list[Task], queue: str) -> int:
     locks, arguments = zip(*tasks, strict=True)
-    await connection.execute(FORGET, (TASK, list(locks)))
     return (await connection.execute(INSERT, (queue, TASK, list(locks), list(arguments)))).rowcount
 
 

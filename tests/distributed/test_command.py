@@ -165,6 +165,24 @@ def test_the_example_of_a_worker_works(phota: Phota, dsn: str) -> None:
     assert len(EXAMPLE.read_text().splitlines()) <= 40
 
 
+def test_what_was_bought_here_is_not_bought_again_by_workers(phota: Phota, dsn: str) -> None:
+    phota.photos("in/a.jpg", "in/b.jpg")
+    assert phota.run("enhance", "in", "-o", "out").code == 0
+    for batch in ((), ("--batch", "")):
+        done = enhance(phota, dsn, *batch)
+        assert done.code == 2
+        assert "workers would buy what it knows again" in done.err
+    assert (
+        phota.run("ledger", "migrate", "out", dsn.replace("host=", "postgresql:///?host=").replace(" ", "&")).code == 0
+    )
+    assert "workers would buy" in enhance(phota, dsn).err
+    phota.photos("in/c.jpg")
+    with worker(phota, dsn):
+        done = enhance(phota, dsn, "--batch", "")
+        assert (done.code, "3 items enqueued" in done.err) == (0, True)
+    assert len(phota.sandbox.charges) == 3
+
+
 def test_leaving_stops_nobody(phota: Phota, dsn: str) -> None:
     phota.photos("in/a.jpg")
     with phota.started("enhance", "in", "-o", "out", "--on", dsn) as process:
@@ -186,7 +204,7 @@ def test_nothing_is_enqueued_before_somebody_agreed_to_the_price(phota: Phota, d
     assert ask(dsn, "SELECT to_regclass('procrastinate_jobs')") == [(None,)]
     plan = enhance(phota, dsn, "-n")
     assert plan.code == 0
-    assert "9 requests for batch out: $1.08, less what was bought already" in plan.err
+    assert "9 requests for batch 'out': $1.08, less what was bought already" in plan.err
     assert enhance(phota, dsn, "-y", "--no-wait").code == 0
 
 
