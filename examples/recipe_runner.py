@@ -31,8 +31,8 @@ async def opened() -> AsyncIterator[ItemRunner]:
 
 
 async def carry_out(runner: ItemRunner, photo: str) -> str:
-    """Enhance one photo; raise what another delivery may cure."""
-    outcome = await runner.run(BatchItem(os.path.basename(photo), EnhanceRequest(photo)))  # noqa: PTH119 - a key
+    """Enhance one photo, named relative to where the worker runs; raise what another delivery may cure."""
+    outcome = await runner.run(BatchItem(photo, EnhanceRequest(photo)))
     if outcome.error is not None and is_worth_repeating(outcome):
         raise outcome.error
     return f"{outcome.status} {outcome.error or ''}"

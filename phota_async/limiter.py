@@ -61,7 +61,8 @@ class Limiter:
         rate: Calls a second; ``None`` for no limit. Up to ``rate`` calls may start in one burst.
         max_bytes: Bytes of photos in flight, both ways; ``None`` for no limit. One body larger than all of it
             may go when nothing else is under way.
-        paid_rate: A rate of all processes together, that each attempt of a paid call waits for; free ones do not.
+        paid_rate: A rate of all processes together, which each attempt of a paid call waits for, one at a time and
+            with a place; free calls do not.
     """
 
     def __init__(

@@ -6,8 +6,9 @@ in one step. Who waits hears of a free place on a channel, and looks for one at 
 What a Redis forgets, nobody else knows: jobs would run whose places are given again. So it has to keep an append-only
 file (``appendonly yes``; ``appendfsync always``, if a crash of its machine must not lose the last second either). And
 its data bear a mark that every worker remembers. When the mark is another one, everything was lost, and no place is
-given until jobs that nobody knows of any more have ended: for ``longest`` seconds. Where no worker is left that
-remembers, nobody can tell a loss from a first use.
+given until jobs that nobody knows of any more have ended: for ``longest`` seconds. Two losses go unnoticed, and the
+cap may be passed after them: of everything, when no worker is left that remembers; and of the last moments, when a
+copy that lags behind takes over or an older file is put back. `PostgresLeases` knows neither.
 """
 
 import asyncio

@@ -203,7 +203,7 @@ class Sending(AttemptCounter, Generic[T]):
             return DeadlineError(f"{self._call.route}: no place within the shared rate in time")
         except PhotaError as error:
             return error
-        return None
+        return lost(self._call, "it waited too long to be sent again safely") if self._is_forgotten() else None
 
     def _timeouts(self, remaining: float) -> aiohttp.ClientTimeout:
         config = self._transport.config

@@ -190,6 +190,13 @@ def test_wrong_numbers_are_refused(where: str, wrong: dict[str, Any]) -> None:
         make(where, **{"limit": 10, **wrong})
 
 
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyrate_limiter.abstracts.algorithm", None)
+    with pytest.raises(ConfigError, match="pyrate-limiter") as refused:
+        PostgresRate("postgresql://db/photos", 10)
+    assert "phota-async[rates]" in str(refused.value.hint)
+
+
 async def test_a_server_that_is_not_there_is_an_error_at_once() -> None:
     for nowhere in ("postgresql://u:hunter2@127.0.0.1:1/photos", "redis://:hunter2@127.0.0.1:1/0"):
         with pytest.raises(LedgerError, match="cannot be reached") as refused:

@@ -86,7 +86,9 @@ async def test_a_killed_worker_costs_nothing_and_loses_nothing(
     async with AsyncExitStack() as scope, asyncio.timeout(ENOUGH):
         workers = [await scope.enter_async_context(shop.worker(PROGRAMS[recipe])) for _ in range(2)]
         await at_work(redis_url, len(workers))
-        sender = await shop.start(sys.executable, str(EXAMPLES / f"recipe_{recipe}.py"), *map(str, photos))
+        sender = await shop.start(
+            sys.executable, str(EXAMPLES / f"recipe_{recipe}.py"), *(photo.name for photo in photos)
+        )
         assert await sender.wait() == 0
         while service.posts("/enhance") < COUNT // 3:
             await service.wait_for_requests(len(service.requests) + 1)

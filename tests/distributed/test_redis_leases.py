@@ -1,6 +1,7 @@
 """Places in a Redis: what it must promise, and what happens when it goes away, returns, or forgets everything."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -122,6 +123,13 @@ async def test_a_wrong_password_is_an_error_at_once_and_is_not_shown(server: Ser
 def test_what_is_no_address_is_refused(url: Any) -> None:
     with pytest.raises(ConfigError, match="expected redis://HOST:PORT/NUMBER"):
         RedisLeases(url, 1)
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis.asyncio.connection", None)
+    with pytest.raises(ConfigError, match="redis-py") as refused:
+        RedisLeases("redis://db", 1)
+    assert "phota-async[redis]" in str(refused.value.hint)
 
 
 async def test_a_server_that_is_closed_says_so(server: Server) -> None:
