@@ -20,7 +20,18 @@ from .fleet_shop import serve
 from .service import Service, serving
 
 JOB_SECONDS = 0.2
-COUNTS = ("commits", "transactions", "connections", "received", "log", "row", "queue_log", "queued", "finished")
+COUNTS = (
+    "commits",
+    "notices",
+    "transactions",
+    "connections",
+    "received",
+    "log",
+    "row",
+    "queue_log",
+    "queued",
+    "finished",
+)
 
 
 async def measure(server: Server, service: Service) -> Constants:
@@ -48,16 +59,20 @@ def show(found: Constants) -> str:
 
 
 def _number(name: str, value: float) -> str:
-    return f"{value:>10,.1f}" if name.startswith(COUNTS) else f"{value * 1e3:>10.2f} ms"
+    return f"{value:>10,.1f}" if name.startswith((*COUNTS, "finished")) else f"{value * 1e3:>10.2f} ms"
+
+
+def constants_here() -> Constants:
+    """Measure everything on this machine."""
+    with serving(serve, JOB_SECONDS) as service, running_server(careless=False) as server:
+        return asyncio.run(measure(server, service))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.fleet_constants")
     parser.add_argument("--json", type=Path, metavar="FILE", help="for fleet_model")
     chosen = parser.parse_args()
-    begun = time.monotonic()
-    with serving(serve, JOB_SECONDS) as service, running_server(careless=False) as server:
-        found = asyncio.run(measure(server, service))
+    begun, found = time.monotonic(), constants_here()
     print(show(found))
     print(f"{time.monotonic() - begun:.0f} s")
     if chosen.json:

@@ -11,6 +11,7 @@ import procrastinate
 from psycopg import AsyncConnection
 
 from phota_async import PostgresLeases
+from phota_async.ledger.database import SOON_DURABLE
 
 from .fleet_items import AT_ONCE, CAP, IDLE, ITEMS
 from .fleet_meter import Meter, Server
@@ -36,16 +37,22 @@ async def measure_commits(server: Server, found: Constants) -> None:
     found.commits_apart = await _rate(dsn, _change)
     found.commits_of_one_row = await _rate(dsn, lambda connection, _: _change(connection, 1))
     found.commits_that_notify = await _rate(dsn, _change_and_notify)
+    found.notices = await _rate(dsn, _change_and_notify_soon)
 
 
 async def _change(connection: AsyncConnection[Any], number: int) -> None:
     await connection.execute("UPDATE t SET v = v + 1 WHERE n = %s", (number,))
 
 
+NOTIFY = "WITH done AS (UPDATE t SET v = v + 1 WHERE n = %s{} RETURNING n) SELECT pg_notify('t', 'n') FROM done"
+
+
 async def _change_and_notify(connection: AsyncConnection[Any], number: int) -> None:
-    await connection.execute(
-        "WITH done AS (UPDATE t SET v = v + 1 WHERE n = %s RETURNING n) SELECT pg_notify('t', 'n') FROM done", (number,)
-    )
+    await connection.execute(NOTIFY.format("").encode(), (number,))
+
+
+async def _change_and_notify_soon(connection: AsyncConnection[Any], number: int) -> None:
+    await connection.execute(NOTIFY.format(f" AND {SOON_DURABLE}").encode(), (number,))
 
 
 async def _rate(dsn: str, step: Step) -> float:
@@ -118,8 +125,9 @@ async def measure_queue(server: Server, found: Constants) -> None:
             found.fetch[str(backlog)], found.finish = await _tasks(app, worker, TRIES)
         meter = Meter(server.data, dsn)
         await asyncio.sleep(IDLE)
-        before = meter.read()
+        before, cpu = meter.read(), time.process_time()
         await _tasks(app, worker, ITEMS)
+        found.queue_worker_cpu = (time.process_time() - cpu) / ITEMS
         await asyncio.sleep(IDLE)
         used = meter.read() - before
         found.queue_cpu, found.queue_log = used.cpu / ITEMS, used.log / ITEMS

@@ -19,6 +19,7 @@ from phota_async import (
     PostgresLedger,
 )
 
+from .__main__ import SHARED_MEMORY
 from .fleet_meter import Meter, Server
 from .fleet_plan import Constants
 from .service import Service
@@ -40,8 +41,9 @@ FILL_LEDGER = """INSERT INTO phota.purchase
 @asynccontextmanager
 async def runner_of(dsn: str, service: Service, cap: int | None) -> AsyncIterator[ItemRunner]:
     """Open all that a worker has, and its folder."""
+    memory = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None  # disks differ
     async with AsyncExitStack() as scope:
-        folder = scope.enter_context(tempfile.TemporaryDirectory(prefix="phota-benchmark-"))
+        folder = scope.enter_context(tempfile.TemporaryDirectory(prefix="phota-benchmark-", dir=memory))
         config = ClientConfig(job_interval=LOOK, max_job_interval=LOOK)
         client = await scope.enter_async_context(PhotaClient(service.api_key, service.base_url, config=config))
         ledger = await scope.enter_async_context(PostgresLedger(dsn))

@@ -4,18 +4,19 @@ The bounds are those of queueing theory: a part that is asked for ``d`` seconds 
 does ``n / d`` items a second at the most; the fleet does what its least part does. `fleet_model` adds what waits.
 """
 
+import math
 from collections.abc import Iterator
 
 import msgspec
 
 MB = 2**20
-# What an item asks of PostgreSQL, in order: "read", "commit", "row" changes the account of the batch, "notify" tells
-# others. `PostgresLedger` and `PostgresLeases` say which; a submit goes between the fifth and the sixth.
-BEFORE = ("commit", "read", "commit", "row", "commit")  # join, was_sent, acquire, begin, confirm
-AFTER = ("commit", "commit", "notify", "commit")  # submitted, done, release, leave
+# What an item asks of PostgreSQL, in order. A "commit" waits for the disk, a "row" besides holds the batch's account
+# until then, a "read" waits for nothing, nor does a "notice", of which there is one at a time on the whole server.
+JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM = "read", "read", "read", "row", "commit"
+SUBMITTED, DONE, RELEASE, LEAVE = "commit", "commit", "notice", "read"
+BEFORE, AFTER = (JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM), (SUBMITTED, DONE, RELEASE, LEAVE)
 OPERATIONS = (*BEFORE, *AFTER)
 HELD_FROM = 2  # operations before the place is taken; after the last but one it is free
-QUEUE = ("commit", "commit")  # fetch, finish
 IN_OPERATIONS = 0.5  # share of a worker's CPU that goes into talking with PostgreSQL
 FIRST_LOOK, GROWTH, LAST_LOOK = 2.0, 1.5, 15.0  # seconds between looks at a job, as of `ClientConfig`
 EARLY = 0.945  # of them, on average
@@ -31,6 +32,8 @@ class Constants(msgspec.Struct, kw_only=True):
     """Commits a second of different rows."""
     commits_of_one_row: float = 0.0
     commits_that_notify: float = 0.0
+    notices: float = 0.0
+    """The same a second where the commit does not wait for the disk."""
 
     # The worker
     worker_cpu: float = 0.0
@@ -64,6 +67,7 @@ class Constants(msgspec.Struct, kw_only=True):
     finish: float = 0.0
     queue_cpu: float = 0.0
     """Of the database, for a fetch and a finish."""
+    queue_worker_cpu: float = 0.0
     queue_log: float = 0.0
     queued: float = 0.0
     """Bytes of a task that waits."""
@@ -84,6 +88,10 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of a job, at least and at most."""
     has_callbacks: bool = False
     """Whether a job's end is known at once; else it is looked for."""
+    accounts: int = 1
+    """Rows among which the sums of the batch are spread, or batches that are at work at once."""
+    sums_at_end: bool = False
+    """Whether an item's end changes them too, besides its beginning."""
     queue: bool = True
     """Whether items come from a queue in PostgreSQL."""
 
@@ -120,6 +128,11 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
         """Return PostgreSQL's seconds for one operation of the ledger or the places."""
         return self.constants.database_cpu / len(OPERATIONS)
 
+    @property
+    def worker_cpu(self) -> float:
+        """Return a worker's seconds for an item, the queue's included."""
+        return self.constants.worker_cpu + (self.constants.queue_worker_cpu if self.queue else 0.0)
+
 
 class Part(msgspec.Struct, frozen=True):
     """A part's bound."""
@@ -154,9 +167,11 @@ def mean_noticed(fleet: Fleet, steps: int = 200) -> float:
 def held(fleet: Fleet) -> float:
     """Return the seconds for which an item has its place at the service where nothing else is in its way."""
     moved = (fleet.photo + fleet.picture) / fleet.bandwidth
-    operations = (len(OPERATIONS) - HELD_FROM - 1) * (fleet.way + fleet.operation_cpu + fleet.write) + fleet.way
+    kinds = OPERATIONS[HELD_FROM:-1]
+    operations = len(kinds) * (fleet.way + fleet.operation_cpu)
+    writes = sum(kind in ("commit", "row") for kind in kinds) * fleet.write + kinds.count("row") * fleet.way
     own = fleet.constants.worker_cpu * (1 - IN_OPERATIONS * (HELD_FROM + 1) / len(OPERATIONS))
-    return mean_noticed(fleet) + moved + fleet.put + operations + own
+    return mean_noticed(fleet) + moved + fleet.put + operations + writes + own
 
 
 def parts(fleet: Fleet) -> list[Part]:
@@ -164,21 +179,22 @@ def parts(fleet: Fleet) -> list[Part]:
     costs, count = fleet.constants, fleet.workers
     database = costs.database_cpu + (costs.queue_cpu if fleet.queue else 0.0)
     moved = (fleet.photo + fleet.picture) / fleet.bandwidth
+    account = (1 + fleet.sums_at_end) * (fleet.way + fleet.operation_cpu + fleet.write) / fleet.accounts
     found = [
         Part("calls at once", fleet.calls / held(fleet)),
         Part("items at once", count * fleet.at_once / held(fleet)),
-        Part("the batch's account", 1 / (fleet.way + fleet.operation_cpu + fleet.write)),
-        Part("notifying", 1 / fleet.write),
+        Part("the batch's account", 1 / account if account else math.inf),
+        Part("notices", costs.notices or math.inf),
         Part("the store", fleet.puts),
-        Part("workers' network", count / moved if moved else float("inf")),
+        Part("workers' network", count / moved if moved else math.inf),
     ]
     if fleet.cores is None:
         found += [
-            Part("PostgreSQL's CPU", fleet.database_cores / database),
-            Part("workers' CPU", count / costs.worker_cpu),
+            Part("PostgreSQL's CPU", fleet.database_cores / database if database else math.inf),
+            Part("workers' CPU", count / fleet.worker_cpu if fleet.worker_cpu else math.inf),
         ]
     else:
-        found += [Part("the machine's CPU", fleet.cores / (database + costs.worker_cpu + fleet.service_cpu))]
+        found += [Part("the machine's CPU", fleet.cores / (database + fleet.worker_cpu + fleet.service_cpu))]
     if fleet.queue:
         serial = fleet.way + max(costs.fetch.values(), default=0.0) + fleet.write
         found.append(Part("fetching one by one", count / serial))

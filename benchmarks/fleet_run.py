@@ -4,10 +4,11 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import procrastinate
@@ -21,20 +22,21 @@ from .fleet_meter import Server
 from .fleet_worker import READY, Settings
 from .service import Service
 
+T = TypeVar("T")
 CAP = 30  # jobs unfinished at once
 RECOVERED = 10.0  # seconds after a kill, at most
 LOOK = 0.1  # seconds
 ROUNDS = 6  # in which what the service failed at is enqueued again
 OPEN = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND task_name = 'phota.item'"
-OF_WORKERS = "SELECT worker_id, array_agg(id) FROM procrastinate_jobs WHERE status = 'doing' GROUP BY worker_id"
+TASKS = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s"
 LEFT = "SELECT count(*) FROM procrastinate_jobs WHERE id = ANY(%s) AND (status = 'todo' OR worker_id = %s)"
-SILENT = "SELECT id FROM procrastinate_workers ORDER BY last_heartbeat LIMIT 1"
 
 
-async def until(condition: Callable[[], Awaitable[Any]], every: float = LOOK) -> None:
-    """Look until a condition holds."""
-    while not await condition():  # noqa: ASYNC110 - what is waited for happens in other processes
+async def until(condition: Callable[[], Awaitable[T]], every: float = LOOK) -> T:
+    """Look until a condition holds, and return what it gave."""
+    while not (value := await condition()):  # noqa: ASYNC110 - what is waited for happens in other processes
         await asyncio.sleep(every)
+    return value
 
 
 class Audit(NamedTuple):
@@ -79,11 +81,12 @@ class Fleet:
         )
         self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self.dsn))
         self.again = 0
+        self._numbers: dict[int, int] = {}  # of workers in the queue, by process
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run a worker; at the end it is told to end, and must."""
-        told = msgspec.json.encode(self.settings).decode()
+        told, others = msgspec.json.encode(self.settings).decode(), await self._workers()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.fleet_worker", told, stdout=asyncio.subprocess.PIPE
         )
@@ -92,6 +95,7 @@ class Fleet:
             line = await process.stdout.readline()
             if line.decode() != READY:
                 raise AssertionError(f"expected a worker that is ready, got {line!r}")
+            (self._numbers[process.pid],) = await until(partial(self._workers, others))
             yield process
         finally:
             if process.returncode is None:
@@ -159,23 +163,22 @@ class Fleet:
 
     async def kill(self, process: asyncio.subprocess.Process) -> float:
         """Kill a worker and return the seconds until all that it had is in other hands."""
-        before = {worker: set(jobs) for worker, jobs in await self.rows(OF_WORKERS)}
         process.kill()
         await process.wait()
-        killed = time.monotonic()
-        dead, left = await self._tasks_of_the_dead(before)
+        killed, dead = time.monotonic(), self._numbers[process.pid]
+        had = [task for (task,) in await self.rows(TASKS, (dead,))]
+        if not had:
+            raise AssertionError("expected a worker that had something to do, got an idle one")
 
         async def is_recovered() -> bool:
-            return not left or not await self.ask(LEFT, (left, dead))
+            return not await self.ask(LEFT, (had, dead))
 
         await until(is_recovered)
         return time.monotonic() - killed
 
-    async def _tasks_of_the_dead(self, before: dict[int, set[int]]) -> tuple[int, list[int]]:
-        """Return the worker whose row in the database gives no sign of life any more, and its tasks."""
-        await asyncio.sleep(self.settings.heartbeat)
-        dead = int(await self.ask(SILENT))
-        return dead, [*before.get(dead, ())]
+    async def _workers(self, others: Collection[int] = ()) -> set[int]:
+        """Return the numbers of all workers but some."""
+        return {int(worker) for (worker,) in await self.rows("SELECT id FROM procrastinate_workers")}.difference(others)
 
     async def audit(self, items: list[BatchItem], recovery: float | None, begun: float) -> Audit:
         """Look at files, ledger and charges."""
