@@ -33,8 +33,8 @@ class Folders(msgspec.Struct, frozen=True):
     """Where files may be shown from."""
 
     output: Path
-    photos: Path | None = None
-    """Where the sources lie under the names of their items; ``None`` shows none."""
+    sources: Path | None = None
+    """Where photos lie under the names of their items; ``None`` shows none."""
 
 
 def rows_of_ledger(records: Iterable[Record], folders: Folders) -> list[SheetRow]:
@@ -65,7 +65,7 @@ def _row(key: str, records: Sequence[Record], folders: Folders) -> SheetRow:
         key=key,
         operation=worst.operation,
         status=WORDS[worst.state],
-        sources=tuple(_sources(key, folders.photos)),
+        sources=tuple(_sources(key, folders.sources)),
         results=tuple(path for path, _ in shown),
         found=dict(found),
         recognised=tuple(counts for _, counts in shown),

@@ -138,8 +138,8 @@ TELLING = {
     *("url", "value"),
 }
 HARMLESS = {
-    *("Bought", "BatchItem", "Subject", "Prepared", "Cast", "OperationFinished", "PriceTable", "Price", "Options"),
-    *("Deprecated", "Charge", "Photo", "Fault", "_Plan", "Shape"),
+    *("Bought", "BatchItem", "Subject", "Prepared", "Cast", "OperationFinished", "ItemEnded", "PriceTable", "Price"),
+    *("Deprecated", "Charge", "Photo", "Fault", "_Plan", "Shape", "Options"),
     *("TrainingLimits", "PhotoFolder", "TrainingProgress"),
 }
 """Whose fields of these names are numbers, scripts, or values that hide themselves."""
