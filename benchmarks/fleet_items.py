@@ -97,5 +97,5 @@ async def measure_rows(server: Server, found: Constants) -> None:
         await ledger.join("")
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
         await connection.execute(FILL_LEDGER.encode(), (ROWS,))
-    (size,) = meter.one("SELECT pg_total_relation_size('phota.purchase')")
-    found.row = size / ROWS
+    size, indexes = meter.one("SELECT pg_total_relation_size('phota.purchase'), pg_indexes_size('phota.purchase')")
+    found.row, found.row_index = size / ROWS, indexes / ROWS

@@ -51,6 +51,8 @@ class Constants(msgspec.Struct, kw_only=True):
     log: float = 0.0
     row: float = 0.0
     """Of the ledger, its indexes included."""
+    row_index: float = 0.0
+    """Of it, the indexes, of which any page may be the next one."""
     acquire: float = 0.0
     """With a cap of 5,000 of which nearly all are held."""
     acquire_of_few: float = 0.0
