@@ -21,7 +21,7 @@ from .fleet_plan import AFTER, BEFORE, DONE, IN_OPERATIONS, OPERATIONS, RELEASE,
 
 PHOTOS = 10**8
 DAY = 86_400.0
-MIXED, COUNTED = 150.0, 120.0  # seconds of the model's time
+MIXED, COUNTED = 120.0, 60.0  # seconds of the model's time
 SHARES = 3  # of a worker's other CPU: to submit, to look, to keep what came
 
 
