@@ -39,11 +39,6 @@ class Found(NamedTuple):
     operation: float
     """Seconds of a change in PostgreSQL, waiting included, on average."""
 
-    @property
-    def busiest(self) -> str:
-        """Return the part that is used most."""
-        return max(self.uses, key=self.uses.__getitem__)
-
 
 class Worker:
     """A process: one event loop, one line to the network, so many items at once."""
