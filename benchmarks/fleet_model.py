@@ -21,7 +21,7 @@ from .fleet_plan import AFTER, BEFORE, DONE, IN_OPERATIONS, OPERATIONS, RELEASE,
 
 PHOTOS = 10**8
 DAY = 86_400.0
-MIXED, COUNTED = 150.0, 120.0  # seconds of the model's time
+MIXED, COUNTED = 120.0, 60.0  # seconds of the model's time
 SHARES = 3  # of a worker's other CPU: to submit, to look, to keep what came
 
 
@@ -38,11 +38,6 @@ class Found(NamedTuple):
     """Of an item from its fetch to its end, on average."""
     operation: float
     """Seconds of a change in PostgreSQL, waiting included, on average."""
-
-    @property
-    def busiest(self) -> str:
-        """Return the part that is used most."""
-        return max(self.uses, key=self.uses.__getitem__)
 
 
 class Worker:
