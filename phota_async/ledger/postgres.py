@@ -28,23 +28,9 @@ T = TypeVar("T")
 TTL = 30.0  # seconds without a sign of life after which what a run had is free
 PAGE = 500  # records read at once
 FIRST_LOOK, NEXT_LOOKS = 0.1, 1.0  # seconds between looks at what another run has
-<<<<<<< HEAD
 MOST_EXPECTED = 10**12  # purchases of a batch
 EXPECT = """INSERT INTO phota.account AS a (batch, committed, total) VALUES (%s, 0, %s)
     ON CONFLICT (batch) DO UPDATE SET total = excluded.total"""
-=======
-FORGOTTEN = 86400.0  # seconds after which a run that died leaves the list
-# Durable: a number that a crash took back would be given again, and two runs with one number would not see each other.
-JOIN = """INSERT INTO phota.run (run, batch, expires_at)
-    VALUES (nextval('phota.run_number'), %s, clock_timestamp() + make_interval(secs => %s)) RETURNING run"""
-BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
-    SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
-    FROM unnest(%s::bigint[], %s::text[]) AS mine (run, batch)
-    ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
-FORGET = "DELETE FROM phota.run WHERE expires_at < clock_timestamp() - make_interval(secs => %s)"
-# A run that a crash of the server brings back ends by itself.
-LEAVE = f"DELETE FROM phota.run WHERE run = ANY(%s::bigint[]) AND {SOON_DURABLE}"  # noqa: S608
->>>>>>> f-d
 WAS_SENT = "SELECT 1 FROM phota.purchase WHERE purchase = %s AND state NOT IN ('planned', 'failed') LIMIT 1"
 
 
