@@ -1,4 +1,4 @@
-"""What `fleet_constants` measured in November 2026 on 2 cores, PostgreSQL 15 beside everything else; see `Constants`."""
+"""What `fleet_constants` measured in November 2026: 2 cores, PostgreSQL 15 beside all else; see `Constants`."""
 
 from .fleet_plan import Constants
 
