@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from .events import Clock, Disk, Places, Process
+from .fleet_measured import MEASURED
 from .fleet_plan import AFTER, BEFORE, DONE, IN_OPERATIONS, OPERATIONS, RELEASE, Constants, Fleet, looks, parts
 
 PHOTOS = 10**8
@@ -242,7 +243,7 @@ def main() -> int:
     parser.add_argument("--constants", type=Path, metavar="FILE", help="as written by fleet_constants --json")
     parser.add_argument("names", nargs="*", metavar="scenario", help=", ".join(SCENARIOS))
     chosen = parser.parse_args()
-    constants = msgspec.json.decode(chosen.constants.read_bytes(), type=Constants) if chosen.constants else Constants()
+    constants = msgspec.json.decode(chosen.constants.read_bytes(), type=Constants) if chosen.constants else MEASURED
     base = Fleet(constants=constants)
     print(f"{'':<24}{'items/s':>8}{'days':>8}{'ms a tx':>9}  {'busiest parts':<58}bounds, items/s")
     for name in chosen.names or SCENARIOS:
