@@ -70,6 +70,7 @@ STEPS = (
     Step(("ledger", "migrate", "out", f"postgresql://studio:{BUCKET_KEY.text}@127.0.0.1:1/photos"), 2),
     Step(("ledger", "migrate", "out", f"postgresql://studio:{quote(BUCKET_KEY.text, safe='')}@127.0.0.1:1/photos"), 2),
     Step(("worker", "--dsn", f"postgresql://studio:{quote(BUCKET_KEY.text, safe='')}@127.0.0.1:1/photos"), 2),
+    Step(("status", "--dsn", f"postgresql://studio:{quote(BUCKET_KEY.text, safe='')}@127.0.0.1:1/photos"), 2),
     Step(("enhance", "a.jpg", "--on", f"postgresql://studio:{quote(BUCKET_KEY.text, safe='')}@127.0.0.1:1/photos"), 2),
     Step(("doctor", "--json")),
     Step(("config", "show")),
