@@ -41,8 +41,10 @@ class SharedLeases(ABC):
         for argument, seconds in (("ttl", ttl), ("longest", longest)):
             if not 0 < seconds < math.inf:
                 raise ConfigError(f"{argument}: expected more than 0 seconds, got {seconds!r}")
+        if expected_workers is not None and expected_workers > cap:  # with a place each they would pass it
+            raise ConfigError(f"expected_workers: expected {cap} or fewer for a cap of {cap}, got {expected_workers}")
         self.cap, self.name, self.ttl, self.longest = cap, name, ttl, longest
-        self._share = None if expected_workers is None else max(1, cap // expected_workers)
+        self._share = None if expected_workers is None else cap // expected_workers
         self._mine: dict[str, SharedLease] = {}
         self._given_up: deque[tuple[SharedLease, bool]] = deque(maxlen=KEPT)
         self._turn = asyncio.Lock()  # one of this process looks for a place at a time, the first who came

@@ -168,6 +168,8 @@ async def test_wrong_caps_are_refused(shared: Shared) -> None:
             shared.make(cap)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="longest"):
         shared.make(1, longest=0)
+    with pytest.raises(ConfigError, match="expected 2 or fewer for a cap of 2, got 3"):
+        shared.make(2, expected_workers=3)
 
 
 # Several processes
