@@ -1,6 +1,10 @@
 """A purchase's place among the jobs that all workers may have at the service."""
 
+import asyncio
+
 from ..leases import Lease, Leases
+
+AGAIN = 2.0  # seconds between looks whether the key has a place by now
 
 
 class JobPlace:
@@ -26,13 +30,14 @@ class JobPlace:
             self._lease = await self._leases.adopt(self._key)
 
     async def confirm(self) -> None:
-        """Make sure that there is a place, right before something is sent.
+        """Make sure that there is a place, right before something is sent: the ledger gave the purchase to this one.
 
         Raises:
             LedgerError: It was lost: nothing may be sent.
         """
         await self.adopt()
-        await self.take()
+        if self._leases is not None and self._lease is None:
+            self._lease = await self._take_or_adopt(self._leases)
         if self._lease is not None:
             await self._lease.confirm()
 
@@ -41,6 +46,25 @@ class JobPlace:
         lease, self._lease = self._lease, None
         if lease is not None:
             await (lease.release() if is_over else lease.abandon())
+
+    async def _take_or_adopt(self, leases: Leases) -> Lease:
+        """Wait for a place, or take over the one that the key gets meanwhile.
+
+        Whoever gets it was delivered the same item, and waits for the purchase that is carried out here: should this
+        one wait for the place, both would wait for ever.
+        """
+        waiting, lease = asyncio.create_task(leases.acquire(self._key)), None
+        try:
+            while lease is None and not waiting.done():
+                await asyncio.wait([waiting], timeout=AGAIN)
+                lease = None if waiting.done() else await leases.adopt(self._key)
+            lease = lease or waiting.result()
+        finally:
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            if not waiting.cancelled() and waiting.exception() is None and waiting.result() is not lease:
+                await waiting.result().release()  # nothing is given back that was taken over since
+        return lease
 
     def __repr__(self) -> str:
         return f"<JobPlace {self._key[:8]} {'none' if self._lease is None else 'held'}>"

@@ -72,6 +72,7 @@ class Purchase:
         self._job: Job | None = None
         self._destination: HeldDestination | None = None
         self._bought: Bought | None = None
+        self._is_left = False  # whether its caller was cancelled, or is done with it
 
     async def start(self, begun: Begun, held: Decimal) -> None:
         """Do what a purchase needs until the service has it, or until its answer lies on the disk.
@@ -89,12 +90,14 @@ class Purchase:
             raise unknown(self.request, self._known, "an earlier run may have bought it")
         if begun.action == "poll":
             self._job = Job(job_id=begun.record.job_id or "", status=JobStatus(""))
+        if begun.action in ("poll", "done"):  # of what is done: whoever had the place may have died before it was free
             await self.place.adopt()
         if begun.action in ("buy", "resend"):
-            await self._send()
+            await self._send_and_leave()
 
     async def leave_place(self) -> None:
         """Give the place back, or leave it to a job that may still run."""
+        self._is_left = True
         await self.place.leave(is_over=self._record is None or self._record.state in OVER)
 
     async def finish(self) -> Bought:
@@ -112,6 +115,13 @@ class Purchase:
             self._settle()
         assert self._bought is not None  # noqa: S101 - kept
         return self._bought
+
+    async def _send_and_leave(self) -> None:
+        try:
+            await self._send()
+        finally:
+            if self._is_left:  # while this went on: the place may have been taken after that
+                await self.leave_place()
 
     async def _send(self) -> None:
         """Send it for the first time, or again under its id."""

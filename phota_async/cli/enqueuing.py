@@ -12,18 +12,22 @@ from urllib.parse import urlsplit
 import click
 
 from phota_async.batch.collisions import check_places
+from phota_async.batch.counting import count_parts
+from phota_async.batch.options import name_of_take
 from phota_async.batch.sinks import is_bucket
 from phota_async.batch.templates import Names
 from phota_async.distributed.described import CAP, Description, describe
 from phota_async.distributed.encoding import to_arguments
 from phota_async.distributed.queueing import count_tasks, enqueue
 from phota_async.ledger.database import Database
+from phota_async.ledger.postgres import EXPECT
 from phota_async.ledger.tables import migrate
 from phota_async.training.stores import parse_address
 
 from .asking import confirm_spending, in_dollars
 from .exit_codes import ExitCode
 from .extras import missing_message
+from .logs import engines_are_quiet
 from .moved import check_moved
 from .orders import Order, Survey, table_of
 from .places import shown
@@ -54,7 +58,8 @@ def run(order: Order, survey: Survey, options: RunOptions, how: Invocation) -> i
     if how.dry_run:
         return enqueuing.show_plan()
     enqueuing.ask()
-    return asyncio.run(interruptible(enqueuing.carry_out, first=STOPPED, second="left at once"))
+    with engines_are_quiet(verbose=how.verbose):
+        return asyncio.run(interruptible(enqueuing.carry_out, first=STOPPED, second="left at once"))
 
 
 class Enqueuing:
@@ -90,6 +95,7 @@ class Enqueuing:
             if not is_bucket(self._output):
                 await check_moved(Path(self._output), database, self._batch)
             await describe(database, self._batch, self._describe())
+            await self._tell_count(database)
             from phota_async.distributed.engine import open_app  # noqa: PLC0415 - of an extra
 
             app = await scope.enter_async_context(open_app(dsn))
@@ -107,6 +113,12 @@ class Enqueuing:
             to_arguments(item, self._batch)
             if number % 500 == 0:
                 await asyncio.sleep(0)
+
+    async def _tell_count(self, database: Database) -> None:
+        """Write how many purchases there will be, for `phota status`."""
+        count = await count_parts(self._order.items, one_request=self._options.one_request)
+        if count is not None:
+            await database.one(EXPECT, (name_of_take(self._batch, self._options.take), count))
 
     def _describe(self) -> Description:
         options = self._options

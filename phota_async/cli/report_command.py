@@ -100,7 +100,8 @@ async def _sheet_of_batch(dsn: str, batch: str | None, out: Path, file: Path | N
         records = [record async for record in view.records(batch)]
     name = _only_batch(records) if batch is None else batch
     if not records:
-        raise click.UsageError(f"--dsn: expected a ledger with purchases of the batch {clean(name)!r}, got none")
+        which = "purchases" if batch is None else f"purchases of the batch {clean(batch)!r}"
+        raise click.UsageError(f"--dsn: expected a ledger with {which}, got none")
     return await sheet_of_ledger(records, out, file, batch=name, **how)
 
 

@@ -1,9 +1,7 @@
 """What ``phota worker`` does: open what workers share, and carry out batches as their descriptions say."""
 
 import asyncio
-import logging
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 
 import msgspec
@@ -16,11 +14,9 @@ from phota_async.hidden import rich_repr
 from phota_async.leases import PostgresLeases
 from phota_async.ledger import PostgresLedger
 
-from .logs import hooks_for, logging_to
+from .logs import engines_are_quiet, hooks_for, logging_to
 from .settings import connect, load_settings
 from .streams import say
-
-ENGINES = ("procrastinate", "psycopg.pool")  # what they log is told in one line each by this package
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +42,7 @@ def serve(how: Serving) -> None:
     Raises:
         PhotaError: There is no key, or the database is away from the beginning.
     """
-    with logging_to(say, verbose=how.verbose), _engines_are_quiet(verbose=how.verbose):
+    with logging_to(say, verbose=how.verbose), engines_are_quiet(verbose=how.verbose):
         asyncio.run(until_told(_serve(how)))  # also while it opens what it needs
 
 
@@ -81,6 +77,7 @@ class Workshop:
         async with self._turn:
             if cap not in self._leases:
                 self._leases[cap] = await self._scope.enter_async_context(PostgresLeases(self._how.dsn, cap))
+            await self._leases[max(self._leases)].widen()  # a narrow batch does not slow down the others
             return self._leases[cap]
 
     def __repr__(self) -> str:
@@ -100,17 +97,3 @@ async def _serve(how: Serving) -> None:
         if not how.quiet:
             say(f"working for {ledger.database.name}, {how.concurrency} photos at once; Ctrl-C ends it in good order")
         await work(app, concurrency=how.concurrency, heartbeat=how.heartbeat, stalled_after=how.stalled_after)
-
-
-@contextmanager
-def _engines_are_quiet(*, verbose: bool) -> Iterator[None]:
-    """Keep tracebacks of the engine and lines of its pool from people who did not ask for all."""
-    loggers = [logging.getLogger(name) for name in ENGINES]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING if verbose else logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

@@ -36,7 +36,7 @@ from .common import account_option
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="Without a sign of life, until others take over.",
+    help="Without a sign of life, until others take over; the same for all workers.",
 )
 @account_option
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")

@@ -37,11 +37,16 @@ async def run_again(start: Callable[[], Awaitable[None]], broken: type[Exception
             await start()
         except broken as error:
             _end_if_cancelled()  # an error at the end would hide it
-            logger.warning("a worker broke off and begins again: %s", error.__cause__ or error)
+            logger.warning("a worker broke off and begins again: %s", _words(error.__cause__ or error))
         _end_if_cancelled()
         delay = FIRST_DELAY if clock() - begun > WELL else delay
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY)
+
+
+def _words(error: BaseException) -> str:
+    """Return the first line of what a driver says; further ones repeat values and whole statements."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _end_if_cancelled() -> None:

@@ -83,6 +83,10 @@ class PostgresLeases(SharedLeases):
         row = await self._database.one(HELD, (self.name,))
         return int(row[0]) if row else 0
 
+    async def widen(self) -> None:
+        """Make the places of the cap that another one, which was lower, has removed meanwhile."""
+        await self._database.one(MAKE, (self.name, self.cap))
+
     async def _open(self) -> None:
         await migrate(self._database)
 
@@ -98,15 +102,19 @@ class PostgresLeases(SharedLeases):
     async def _listen(self) -> None:
         from psycopg import Error  # noqa: PLC0415 - of an extra
 
+        was_away = False
         while True:
             try:
                 connection = await self._database.connect()
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}".encode())
+                    if was_away:
+                        await self.give_up_again()
                     async for notice in connection.notifies():
                         if notice.payload == self.name:
                             self._news.set()
             except Error:
+                was_away = True
                 await asyncio.sleep(LOOK)
 
     async def _take(self, key: str, token: str, *, patience: float | None) -> bool:

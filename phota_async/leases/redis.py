@@ -156,14 +156,18 @@ class RedisLeases(SharedLeases):
     async def _listen(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - of an extra
 
+        was_away = False
         while True:
             try:
                 async with self._server.client.pubsub() as channel:
                     await self._server.run(lambda _, channel=channel: channel.subscribe(self._keys[-1]))  # type: ignore[misc]
+                    if was_away:
+                        await self.give_up_again()
                     while True:
                         if await channel.get_message(ignore_subscribe_messages=True, timeout=LOOK) is not None:
                             self._news.set()
             except (RedisError, LedgerError):
+                was_away = True
                 await asyncio.sleep(LOOK)
 
     async def _take(self, key: str, token: str, *, patience: float | None) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import math
 import secrets
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -20,6 +21,7 @@ from ..ledger.database import end
 TTL = 30.0  # seconds
 LONGEST = 1800.0  # seconds that a job may take; the service's take 600 at most
 LOOK = 2.0  # seconds after which who waits looks, should the news be lost
+KEPT = 500  # places that a process gave back last: a crash of the server may undo it
 AWAY = 2.0  # seconds after which a process goes on with its share, where it has one
 
 
@@ -39,9 +41,12 @@ class SharedLeases(ABC):
         for argument, seconds in (("ttl", ttl), ("longest", longest)):
             if not 0 < seconds < math.inf:
                 raise ConfigError(f"{argument}: expected more than 0 seconds, got {seconds!r}")
+        if expected_workers is not None and expected_workers > cap:  # with a place each they would pass it
+            raise ConfigError(f"expected_workers: expected {cap} or fewer for a cap of {cap}, got {expected_workers}")
         self.cap, self.name, self.ttl, self.longest = cap, name, ttl, longest
-        self._share = None if expected_workers is None else max(1, cap // expected_workers)
+        self._share = None if expected_workers is None else cap // expected_workers
         self._mine: dict[str, SharedLease] = {}
+        self._given_up: deque[tuple[SharedLease, bool]] = deque(maxlen=KEPT)
         self._turn = asyncio.Lock()  # one of this process looks for a place at a time, the first who came
         self._news = asyncio.Event()
         self._scope: AsyncExitStack | None = None
@@ -100,9 +105,18 @@ class SharedLeases(ABC):
         """Give a place back, or leave it to its job; for `SharedLease`."""
         if self._mine.pop(lease.token, None) is None or lease.is_own:
             return
+        self._given_up.append((lease, is_free))
         try:
             await (self._free(lease) if is_free else self._leave(lease))
-        except LedgerError:  # it expires
+        except LedgerError:  # it is given up again when the server is back, or expires
+            return
+
+    async def give_up_again(self) -> None:
+        """Say again what was given up of late, to a server that was away: it may have forgotten. Never raises."""
+        try:
+            for lease, is_free in tuple(self._given_up):
+                await (self._free(lease) if is_free else self._leave(lease))
+        except LedgerError:
             return
 
     def __repr__(self) -> str:

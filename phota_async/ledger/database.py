@@ -206,6 +206,8 @@ def name_of(dsn: str) -> str:
         words = conninfo_to_dict(dsn)
     except (ProgrammingError, TypeError, AttributeError):
         raise ConfigError("dsn: expected postgresql://USER@HOST/NAME, got something else") from None
+    if "@" in str(words.get("host") or ""):  # the rest of a password, which would be shown
+        raise ConfigError("dsn: expected a host without an @, got one with: write an @ of a password as %40")
     return f"postgresql://{words.get('host') or 'localhost'}/{words.get('dbname') or ''}"
 
 

@@ -318,3 +318,58 @@ async def test_a_store_that_is_away_costs_nothing_more(shop: Shop, bucket: Bucke
     assert outcome.spent is None
     assert (await shop.run(item(), ObjectSink(bucket.address("")))).status == "done"
     assert shop.bought == 1
+
+
+async def test_a_place_whose_holder_died_after_the_end_is_free_with_the_next_delivery(shop: Shop) -> None:
+    adopted: list[str] = []
+    adopt = shop.leases.adopt
+
+    async def remember(key: str) -> Any:
+        adopted.append(key)
+        return await adopt(key)
+
+    shop.leases.adopt = remember  # type: ignore[method-assign]
+    await shop.run(item())
+    await shop.run(item())
+    (key,) = set(adopted)
+    lease = await shop.leases.acquire(key)
+    await lease.confirm()
+    await lease.abandon()  # as it was cut off between the ledger's word and the place
+    assert (await shop.run(item())).status == "skipped"
+    assert not shop.leases.held
+
+
+async def test_who_is_cut_off_while_its_intent_is_written_leaves_its_place_to_the_job(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, change = shop.ledger.begin, shop.ledger.change
+    is_written, may_go_on, is_sent = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def begin_slowly(wish: Any) -> Any:
+        begun = await begin(wish)
+        is_written.set()
+        await may_go_on.wait()
+        return begun
+
+    async def change_and_tell(record: Any, news: Any) -> Any:
+        try:
+            return await change(record, news)
+        finally:
+            is_sent.set()
+
+    monkeypatch.setattr(shop.ledger, "begin", begin_slowly)
+    monkeypatch.setattr(shop.ledger, "change", change_and_tell)
+    async with ItemRunner(shop.client, shop.folder, store=shop.ledger, limiter=shop.leases) as runner:
+        task = asyncio.create_task(runner.run(item()))
+        await is_written.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        may_go_on.set()
+        await is_sent.wait()
+    assert shop.bought == 1
+    (lease,) = shop.leases.held.values()
+    assert not lease.is_alive  # whoever is delivered it next takes it over
+    monkeypatch.undo()
+    await shop.run(item())
+    assert (shop.bought, shop.leases.held) == (1, {})

@@ -202,13 +202,13 @@ def test_an_item_of_a_worker_that_ends_goes_on_at_once() -> None:
 
 
 @virtual_time
-async def test_what_breaks_off_begins_again_after_waits_that_grow() -> None:
+async def test_what_breaks_off_begins_again_after_waits_that_grow(caplog: pytest.LogCaptureFixture) -> None:
     begun = list[float]()
 
     async def start() -> None:
         begun.append(now())
         if len(begun) % 2:
-            raise OSError("broken")
+            raise OSError("broken\nDETAIL: values")
         if len(begun) == 14:
             await asyncio.sleep(3600)
 
@@ -221,6 +221,8 @@ async def test_what_breaks_off_begins_again_after_waits_that_grow() -> None:
     assert waits[:5] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2], abs=0.01)
     assert waits[5:13] == pytest.approx([5.0] * 8, abs=0.01)
     assert waits[13] == pytest.approx(3600.2, abs=0.01)  # it had begun well
+    assert "begins again: broken" in caplog.text
+    assert "values" not in caplog.text
 
 
 @virtual_time

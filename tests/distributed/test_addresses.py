@@ -20,6 +20,13 @@ def test_a_password_that_would_pass_for_a_database_is_refused(dsn: str) -> None:
     assert "Storch" not in str(refused.value)
 
 
+@pytest.mark.parametrize("dsn", ["postgresql://studio:a@Storchennest@db/photos", "host=a@Storchennest dbname=photos"])
+def test_a_password_that_would_pass_for_a_host_is_refused(dsn: str) -> None:
+    with pytest.raises(ConfigError, match="write an @ of a password as %40") as refused:
+        name_of(dsn)
+    assert "Storch" not in str(refused.value)
+
+
 @pytest.mark.parametrize("dsn", ["out of this world", "mysql://db/x", None])
 def test_what_is_no_address_is_refused(dsn: Any) -> None:
     with pytest.raises(ConfigError, match="expected postgresql://USER@HOST/NAME"):

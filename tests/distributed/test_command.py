@@ -67,6 +67,7 @@ def test_enqueued_without_waiting_it_is_done_when_a_worker_comes(phota: Phota, d
     assert enhance(phota, dsn, "--no-wait", "-q").err == ""
     assert enhance(phota, dsn, "--no-wait").err.startswith("0 items enqueued")
     assert ask(dsn, "SELECT args->>'batch' FROM procrastinate_jobs") == [("out",)]
+    assert ask(dsn, "SELECT batch, total, committed FROM phota.account") == [("out", 1, 0)]  # how long it takes yet
     assert phota.sandbox.charges == []
     with worker(phota, dsn):
         assert enhance(phota, dsn).code == 0
@@ -86,6 +87,14 @@ def test_a_batch_is_described_once_and_no_task_repeats_it(phota: Phota, dsn: str
     with worker(phota, dsn):
         assert enhance(phota, dsn, *options[1:]).code == 0
     assert files(phota.folder / "out") == ["a-better.jpg"]
+
+
+def test_a_narrow_batch_does_not_narrow_others(phota: Phota, dsn: str) -> None:
+    phota.photos("in/a.jpg")
+    with worker(phota, dsn):
+        for cap, name in ((4, "wide"), (1, "narrow"), (4, "wide again")):
+            assert enhance(phota, dsn, "-c", str(cap), "--batch", name).code == 0
+            assert ask(dsn, "SELECT count(*) FROM phota.lease") == [(4,)]
 
 
 def test_the_budget_holds_over_all_workers_and_can_be_raised_while_they_work(phota: Phota, dsn: str) -> None:

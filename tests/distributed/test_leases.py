@@ -14,6 +14,7 @@ from redis import Redis
 
 from phota_async import ConfigError, InputError, LedgerError, MemoryLeases, PostgresLeases, RedisLeases
 from phota_async.leases import Lease, Leases
+from phota_async.leases import postgres as leases_in_postgres
 from phota_async.leases.shared import SharedLeases
 
 pytestmark = pytest.mark.system
@@ -84,6 +85,12 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 async def is_waiting(task: "asyncio.Future[Any]") -> bool:
     await asyncio.wait([task], timeout=0.2)
     return not task.done()
+
+
+def ask(dsn: str, statement: str, *words: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode(), words)
+        return [] if cursor.description is None else cursor.fetchall()
 
 
 async def close(leases: SharedLeases) -> None:
@@ -161,6 +168,8 @@ async def test_wrong_caps_are_refused(shared: Shared) -> None:
             shared.make(cap)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="longest"):
         shared.make(1, longest=0)
+    with pytest.raises(ConfigError, match="expected 2 or fewer for a cap of 2, got 3"):
+        shared.make(2, expected_workers=3)
 
 
 # Several processes
@@ -229,6 +238,25 @@ async def test_an_item_that_another_process_is_at_is_waited_for(shared: Shared) 
         await (await other.acquire("b")).release()  # nobody else is kept
         await lease.release()
         await (await waiting).release()
+
+
+async def test_what_a_crash_of_the_server_undid_is_given_back_again(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases_in_postgres, "LOOK", 0.05)
+    async with PostgresLeases(dsn, 1) as leases:
+        lease = await leases.acquire("a")
+        await lease.confirm()
+        before = ask(dsn, "SELECT key, token, expires_at FROM phota.lease")
+        await lease.release()
+        put_back = "UPDATE phota.lease SET (key, token, expires_at) = ROW (%s, %s, %s)"
+        ask(dsn, put_back, *before[0])
+        assert await leases.held() == 1
+        ask(dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN phota%%'")
+        async with asyncio.timeout(10):
+            while await leases.held():  # noqa: ASYNC110 - what is waited for happens in the server
+                await asyncio.sleep(0.02)
+        taken = await leases.acquire("b")
+        await leases.give_up_again()  # nothing of another's is given back
+        await taken.confirm()
 
 
 async def test_limits_of_two_names_are_apart(shared: Shared) -> None:

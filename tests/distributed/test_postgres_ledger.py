@@ -25,7 +25,7 @@ from phota_async import (
     PostgresLeases,
     PostgresLedger,
 )
-from phota_async.ledger import Begun, Done, JobFailed, Lost, Refused, State, Submitted, Wish, tables
+from phota_async.ledger import Begun, Change, Done, JobFailed, Lost, Refused, State, Submitted, Wish, rules, tables
 from phota_async.ledger.database import Connection, Database
 from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
@@ -219,6 +219,36 @@ async def test_what_nobody_else_has_changed_is_written_in_one_statement(
         assert ways == [True, True]
         assert [record async for record in ledger.records()] == [done]
         assert done.state is State.DONE
+
+
+@pytest.mark.parametrize(
+    "change", [Submitted("job-1"), Refused("402"), JobFailed("failed"), Lost("gone"), Done((FILE,), 7, {"anna": 1})]
+)
+@pytest.mark.parametrize("is_taken_up", [False, True])
+async def test_a_change_whose_answer_was_lost_is_written_and_counted_once(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, change: Change, is_taken_up: bool
+) -> None:
+    real, taken = Database._try, list[Begun]()
+    async with two(dsn) as (one, other):
+        seen = (await begin(one, await one.join(""), item="a", price=100)).record
+
+        async def lose_first(database: Database, operation: object, **how: bool) -> object:
+            await real(database, operation, **how)  # type: ignore[arg-type]
+            monkeypatch.undo()
+            if is_taken_up:
+                freeze(dsn)
+                taken.append(await begin(other, await other.join(""), item="a", price=100))
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+        monkeypatch.setattr(Database, "_try", lose_first)
+        changed = await one.change(seen, change)
+        (stored,) = [record async for record in one.records()]
+        assert changed == stored
+        assert stored == (taken[0].record if taken else rules.apply(seen, change))
+        assert await one.committed("") == stored.committed
+        row = await one.database.one("SELECT done, failed, spent FROM phota.account", ())
+        is_done, is_failed = stored.state is State.DONE, stored.state is State.FAILED
+        assert row == (is_done, is_failed, (stored.cost or 0) * is_done)
 
 
 async def test_a_change_of_what_somebody_else_has_changed_is_weighed(dsn: str) -> None:
