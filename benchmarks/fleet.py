@@ -44,11 +44,11 @@ async def killed(server: Server, count: int, seed: int) -> Audit:
         async with AsyncExitStack() as scope:
             workers = [await scope.enter_async_context(fleet.worker()) for _ in range(WORKERS)]
             await fleet.sold(round(count * chance.uniform(0.15, 0.6)))
-            recovery = await fleet.kill(workers[chance.randrange(WORKERS)])
+            recovery, taken = await fleet.kill(workers[chance.randrange(WORKERS)])
             if seed % 2:
                 await _restart(server, 0.0)
             await fleet.drained(items)
-        return await fleet.audit(items, recovery, begun)
+        return await fleet.audit(items, begun, recovery, taken)
 
 
 async def stopped(server: Server, count: int, seed: int) -> Audit:
@@ -63,7 +63,7 @@ async def stopped(server: Server, count: int, seed: int) -> Audit:
             await fleet.sold(count // 3)
             await _restart(server, OUTAGE)
             await fleet.drained(items)
-        return await fleet.audit(items, None, begun)
+        return await fleet.audit(items, begun)
 
 
 async def _restart(server: Server, seconds: float) -> None:
@@ -93,7 +93,7 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-HEADS = ("items", "missing", "twice", "strays", "again", "most", "recovery", "seconds")
+HEADS = ("items", "missing", "twice", "strays", "again", "most", "recovery", "taken", "seconds")
 
 
 def show(name: str, audit: Audit) -> str:

@@ -17,11 +17,12 @@ import msgspec
 from msgspec.structs import replace
 
 from .events import Clock, Disk, Places, Process
+from .fleet_measured import MEASURED
 from .fleet_plan import AFTER, BEFORE, DONE, IN_OPERATIONS, OPERATIONS, RELEASE, Constants, Fleet, looks, parts
 
 PHOTOS = 10**8
 DAY = 86_400.0
-MIXED, COUNTED = 150.0, 120.0  # seconds of the model's time
+MIXED, COUNTED = 120.0, 60.0  # seconds of the model's time
 SHARES = 3  # of a worker's other CPU: to submit, to look, to keep what came
 
 
@@ -38,11 +39,6 @@ class Found(NamedTuple):
     """Of an item from its fetch to its end, on average."""
     operation: float
     """Seconds of a change in PostgreSQL, waiting included, on average."""
-
-    @property
-    def busiest(self) -> str:
-        """Return the part that is used most."""
-        return max(self.uses, key=self.uses.__getitem__)
 
 
 class Worker:
@@ -247,7 +243,7 @@ def main() -> int:
     parser.add_argument("--constants", type=Path, metavar="FILE", help="as written by fleet_constants --json")
     parser.add_argument("names", nargs="*", metavar="scenario", help=", ".join(SCENARIOS))
     chosen = parser.parse_args()
-    constants = msgspec.json.decode(chosen.constants.read_bytes(), type=Constants) if chosen.constants else Constants()
+    constants = msgspec.json.decode(chosen.constants.read_bytes(), type=Constants) if chosen.constants else MEASURED
     base = Fleet(constants=constants)
     print(f"{'':<24}{'items/s':>8}{'days':>8}{'ms a tx':>9}  {'busiest parts':<58}bounds, items/s")
     for name in chosen.names or SCENARIOS:

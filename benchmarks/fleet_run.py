@@ -29,7 +29,8 @@ LOOK = 0.1  # seconds
 ROUNDS = 6  # in which what the service failed at is enqueued again
 OPEN = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND task_name = 'phota.item'"
 TASKS = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s"
-LEFT = "SELECT count(*) FROM procrastinate_jobs WHERE id = ANY(%s) AND (status = 'todo' OR worker_id = %s)"
+KEPT = "SELECT count(*) FROM procrastinate_jobs WHERE id = ANY(%s) AND status = 'doing' AND worker_id = %s"
+UNTAKEN = "SELECT count(*) FROM procrastinate_jobs WHERE id = ANY(%s) AND status = 'todo' AND attempts <= %s"
 
 
 async def until(condition: Callable[[], Awaitable[T]], every: float = LOOK) -> T:
@@ -54,7 +55,9 @@ class Audit(NamedTuple):
     most: int
     """Jobs unfinished at once."""
     recovery: float | None
-    """Seconds after a kill until somebody else had all that the dead worker had."""
+    """Seconds after a kill until all that the dead worker had was given back to the queue."""
+    taken: float | None
+    """Seconds until somebody else was at all of that, which depends on how much everybody has to do."""
     seconds: float
 
     def holds(self) -> bool:
@@ -161,26 +164,29 @@ class Fleet:
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection:
             return await (await connection.execute(statement.encode(), values)).fetchall()
 
-    async def kill(self, process: asyncio.subprocess.Process) -> float:
-        """Kill a worker and return the seconds until all that it had is in other hands."""
+    async def kill(self, process: asyncio.subprocess.Process) -> tuple[float, float]:
+        """Kill a worker; return the seconds until all that it had is given back, and until it is in other hands."""
         process.kill()
         await process.wait()
         killed, dead = time.monotonic(), self._numbers[process.pid]
         had = [task for (task,) in await self.rows(TASKS, (dead,))]
         if not had:
             raise AssertionError("expected a worker that had something to do, got an idle one")
+        await until(partial(self._is_none, KEPT, had, dead))
+        recovery = time.monotonic() - killed
+        await until(partial(self._is_none, UNTAKEN, had, 1))  # a first delivery that was cut off counts as one
+        return recovery, time.monotonic() - killed
 
-        async def is_recovered() -> bool:
-            return not await self.ask(LEFT, (had, dead))
-
-        await until(is_recovered)
-        return time.monotonic() - killed
+    async def _is_none(self, statement: str, *values: Any) -> bool:
+        return not await self.ask(statement, values)
 
     async def _workers(self, others: Collection[int] = ()) -> set[int]:
         """Return the numbers of all workers but some."""
         return {int(worker) for (worker,) in await self.rows("SELECT id FROM procrastinate_workers")}.difference(others)
 
-    async def audit(self, items: list[BatchItem], recovery: float | None, begun: float) -> Audit:
+    async def audit(
+        self, items: list[BatchItem], begun: float, recovery: float | None = None, taken: float | None = None
+    ) -> Audit:
         """Look at files, ledger and charges."""
         account = await self.service.account()
         async with PostgresLedger(self.dsn) as ledger:
@@ -196,6 +202,7 @@ class Fleet:
             again=self.again,
             most=account.most,
             recovery=recovery,
+            taken=taken,
             seconds=time.monotonic() - begun,
         )
 

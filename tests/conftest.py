@@ -20,6 +20,7 @@ from phota_async import PhotaClient
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+LONG_ID = 30  # bytes
 WHOLE_BODY = 2**30  # bytes: aioresponses feeds a body before anybody reads, so its reader must take it all
 
 
@@ -46,6 +47,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 core: Any = aioresponses.core  # it has no types
 core.ClientResponse = Response
 core.stream_reader_factory = _reader
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case with much data by its argument: pictures hold the time at which they were made, and ids must stay."""
+    return argname if isinstance(val, bytes) and len(val) > LONG_ID else None
 
 
 @pytest.fixture(autouse=True)

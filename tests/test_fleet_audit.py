@@ -5,10 +5,10 @@ import pytest
 from benchmarks.fleet import show
 from benchmarks.fleet_run import CAP, RECOVERED, Audit
 
-GOOD = Audit(2000, missing=0, twice=0, strays=0, again=60, most=CAP, recovery=RECOVERED, seconds=70.0)
+GOOD = Audit(2000, missing=0, twice=0, strays=0, again=60, most=CAP, recovery=RECOVERED, taken=12.0, seconds=70.0)
 
 
-@pytest.mark.parametrize("fine", [GOOD, GOOD._replace(recovery=None), GOOD._replace(again=0, most=3)])
+@pytest.mark.parametrize("fine", [GOOD, GOOD._replace(recovery=None, taken=None), GOOD._replace(again=0, most=3)])
 def test_a_run_that_lost_nothing_holds(fine: Audit) -> None:
     assert fine.holds()
     assert show("kill 1", fine).endswith("ok")

@@ -14,6 +14,7 @@ from ..batch.single import ItemRunner, ItemSettings
 from ..batch.sinks import DirectorySink, Sink, is_bucket
 from ..config import Mode
 from ..errors import InputError, LedgerError
+from ..hidden import rich_repr
 from ..leases import Leases
 from ..ledger.database import Connection, Database
 from ..pricing import PUBLISHED, PriceTable
@@ -50,6 +51,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __repr__(self) -> str:
         return f"<Description of a batch to {self.output}>"
+
+    __rich_repr__ = rich_repr
 
     def sink(self) -> Sink:
         """Return where pictures go."""

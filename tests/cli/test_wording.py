@@ -16,7 +16,7 @@ PROGRAMS = {"cli", "demo", "sandbox"}
 LIBRARY = re.compile(r"\w=|\w\(|await |Config|Limiter")
 NOT_BY_A_COMMAND = (  # what only a program can do wrong
     *("client.webhooks.secret()", "prepare=", "client.profiles.list(tag=", "pass api_key=", "job's error"),
-    *("jobs.submit(", "result.save(", "nobody would await it", "PhotoWorkers", "validate=False"),
+    *("jobs.submit(", "result.save(", "nobody would await it", "PhotoWorkers", "validate=False", "must_persist="),
 )
 
 

@@ -344,7 +344,7 @@ async def test_only_what_money_depends_on_waits_for_the_disk(restartable: Server
             await timed("release", lease.release())
             await timed("leave", ledger.leave("", run))
     waited = {name for name, seconds in times.items() if min(seconds) >= delay}
-    assert waited == {"begin", "confirm", "submitted"}
+    assert waited == {"join", "begin", "confirm", "submitted"}
 
 
 # Tables

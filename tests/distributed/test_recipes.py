@@ -20,7 +20,7 @@ from phota_async.sandbox import Sandbox
 pytestmark = pytest.mark.system
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-COUNT, ENOUGH = 24, 40.0  # photos; seconds
+COUNT, ENOUGH = 24, 90.0  # photos; seconds
 PROGRAMS = {
     "taskiq": ["taskiq", "worker", "recipe_taskiq:broker", "--workers", "1", "--max-async-tasks", "8"],
     "celery": ["celery", "-A", "recipe_celery", "worker", "-P", "threads", "-c", "8", "--without-mingle"],

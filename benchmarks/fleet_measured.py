@@ -1,0 +1,35 @@
+"""What `fleet_constants` measured in November 2026: 2 cores, PostgreSQL 15 beside all else; see `Constants`."""
+
+from .fleet_plan import Constants
+
+MEASURED = Constants(
+    commit=0.0002368,
+    commits_apart=11260.0,
+    commits_of_one_row=3480.0,
+    commits_that_notify=4653.0,
+    notices=16790.0,
+    worker_cpu=0.005851,
+    worker_cpu_without_places=0.004467,
+    received=885.5,
+    connections=16.0,
+    transactions=8.9,
+    transactions_without_places=5.235,
+    database_cpu=0.0029,
+    database_cpu_without_places=0.0013,
+    log=2733.0,
+    row=605.9,
+    row_index=123.5,
+    acquire=0.001264,
+    acquire_of_few=0.001702,
+    confirm=0.0003846,
+    release=0.0002179,
+    insert=2.466e-05,
+    fetch={"10000": 0.001056, "100000": 0.001347, "200000": 0.001341},
+    fetch_blindly=0.001521,
+    finish=0.0008778,
+    queue_cpu=0.0012,
+    queue_worker_cpu=0.0009867,
+    queue_log=1540.0,
+    queued=558.4,
+    finished=769.7,
+)
