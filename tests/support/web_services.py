@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,8 @@ class WebService:
             self._running.append(process)
         for process in self._running:
             self._wait_until_ready(process, 2 // len(self._running))
+        for port in self.ports:
+            wait_until_open(port)  # uvicorn's workers say that they are complete just before they listen
 
     def stop(self) -> str:
         """Ask all to stop and return what they wrote since they served."""
@@ -95,6 +98,20 @@ class WebService:
                 log += process.communicate()[0]
         self._running.clear()
         return log
+
+
+def wait_until_open(port: int) -> None:
+    """Wait until somebody listens on a port; nothing tells when."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def free_ports(count: int) -> list[int]:
