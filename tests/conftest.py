@@ -11,6 +11,7 @@ import aioresponses.core
 import pytest
 import pytest_asyncio
 from aiohttp.client_proto import ResponseHandler
+from faults.tally import Tally
 from hypothesis import Phase, settings
 from support.browser import chromium
 from support.service import KEY, FakeService
@@ -47,6 +48,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 core: Any = aioresponses.core  # it has no types
 core.ClientResponse = Response
 core.stream_reader_factory = _reader
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # where tests run side by side, the process that hands them out counts
+        config.pluginmanager.register(Tally(), "fault-tally")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -7,15 +7,9 @@ import pytest
 from support.clients import connect, listen
 
 from .shop import Shop
-from .tally import Tally
 from .trial import Leap, Trial
 
 __all__ = ["connect", "listen"]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # side by side, it is the one who hands out the tests that counts
-        config.pluginmanager.register(Tally(), "fault-tally")
 
 
 @pytest.fixture
