@@ -20,7 +20,7 @@ from phota_async.distributed.described import CAP, Description, describe
 from phota_async.distributed.encoding import to_arguments
 from phota_async.distributed.queueing import count_tasks, enqueue
 from phota_async.ledger.database import Database
-from phota_async.ledger.postgres import EXPECT
+from phota_async.ledger.postgres import expect
 from phota_async.ledger.tables import migrate
 from phota_async.training.stores import parse_address
 
@@ -99,7 +99,7 @@ class Enqueuing:
             from phota_async.distributed.engine import open_app  # noqa: PLC0415 - of an extra
 
             app = await scope.enter_async_context(open_app(dsn))
-            made = await enqueue(app, self._order.items, batch=self._batch)
+            made = await enqueue(app, iter(self._order.items), batch=self._batch)  # they were checked as a whole
             self._tell(f"{in_words(made, 'item')} enqueued for {database.name}, batch {self._batch!r}: {self._goal()}")
             return ExitCode.DONE if self._how.no_wait else await self._follow(app)
 
@@ -118,7 +118,7 @@ class Enqueuing:
         """Write how many purchases there will be, for `phota status`."""
         count = await count_parts(self._order.items, one_request=self._options.one_request)
         if count is not None:
-            await database.one(EXPECT, (name_of_take(self._batch, self._options.take), count))
+            await expect(database, name_of_take(self._batch, self._options.take), count)
 
     def _describe(self) -> Description:
         options = self._options

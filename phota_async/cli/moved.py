@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from phota_async import threads
 from phota_async.errors import InputError
 from phota_async.ledger import rules
-from phota_async.ledger.database import Connection, Database
+from phota_async.ledger.database import Database
 from phota_async.ledger.records import Record
 from phota_async.ledger.view import LedgerView
 
@@ -42,13 +41,8 @@ async def check_moved(folder: Path, database: Database, batch: str) -> None:
 
 async def _check(page: Sequence[Record], folder: Path, database: Database, batch: str) -> None:
     purchases = list({record.purchase for record in page})
-
-    async def operation(connection: Connection) -> int:
-        row: tuple[Any, ...] | None = await (await connection.execute(KNOWN, (purchases,))).fetchone()
-        return int(row[0]) if row else 0
-
     are_its = all(record.batch == batch or record.batch.startswith(f"{batch}#take-") for record in page)
-    if are_its and await database.run(operation) == len(purchases):
+    if are_its and await database.one(KNOWN, (purchases,)) == (len(purchases),):
         return
     raise InputError(
         f"{folder} has a ledger of its own, and workers would buy what it knows again: expected it in the database"

@@ -138,11 +138,7 @@ async def description_of(database: Database, batch: str) -> Description:
     Raises:
         LedgerError: Nobody said, or a newer client did.
     """
-
-    async def operation(connection: Connection) -> tuple[Any, ...] | None:
-        return await (await connection.execute(SELECT, (batch,))).fetchone()
-
-    return _read(batch, await database.run(operation))
+    return _read(batch, await database.one(SELECT, (batch,)))
 
 
 def _read(batch: str, row: tuple[Any, ...] | None) -> Description:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from ..ledger.database import words_of
+
 FIRST_DELAY, LONGEST_DELAY = 0.2, 5.0  # seconds between a worker that broke off and the next
 WELL = 60.0  # seconds after which a worker that breaks off counts as one that had begun well
 
@@ -37,16 +39,11 @@ async def run_again(start: Callable[[], Awaitable[None]], broken: type[Exception
             await start()
         except broken as error:
             _end_if_cancelled()  # an error at the end would hide it
-            logger.warning("a worker broke off and begins again: %s", _words(error.__cause__ or error))
+            logger.warning("a worker broke off and begins again: %s", words_of(error.__cause__ or error))
         _end_if_cancelled()
         delay = FIRST_DELAY if clock() - begun > WELL else delay
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY)
-
-
-def _words(error: BaseException) -> str:
-    """Return the first line of what a driver says; further ones repeat values and whole statements."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _end_if_cancelled() -> None:

@@ -4,12 +4,11 @@ Operations given here can bear being run twice: an answer may be lost behind wha
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigError, LedgerError
-from ..ledger.database import CONNECTIONS, FIRST_DELAY, LONGEST_DELAY, PATIENCE
+from ..ledger.database import CONNECTIONS, PATIENCE, keep_trying
 
 if TYPE_CHECKING:
     from redis import asyncio as redis
@@ -52,18 +51,13 @@ class RedisServer:
         """
         from redis.exceptions import RedisError  # noqa: PLC0415 - of an extra
 
-        until = time.monotonic() + (self.patience if patience is None else patience)
-        delay = FIRST_DELAY
-        while True:
-            try:
-                return await self._try(operation)
-            except RedisError as error:
-                if not _is_away(error):
-                    raise LedgerError(f"{self.name}: {_words(error)}") from None
-                if time.monotonic() + delay > until:
-                    raise LedgerError(f"{self.name} cannot be reached: {_words(error)}") from None
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY)
+        return await keep_trying(
+            lambda: self._try(operation),
+            self.name,
+            patience=self.patience if patience is None else patience,
+            errors=(RedisError,),
+            is_away=_is_away,
+        )
 
     async def aclose(self) -> None:
         """Close the connections; safe to call again."""
@@ -109,7 +103,7 @@ def name_of(url: str) -> str:
     return f"redis://{host}/{words.get('db') or 0}"
 
 
-def _is_away(error: RedisError) -> bool:
+def _is_away(error: Exception) -> bool:
     """Whether a server may do later what it does not do now: it is gone, loads its data, or is another's copy."""
     from redis.exceptions import (  # noqa: PLC0415 - of an extra
         AuthenticationError,
@@ -121,8 +115,3 @@ def _is_away(error: RedisError) -> bool:
 
     is_refused = isinstance(error, (AuthenticationError, AuthorizationError))
     return isinstance(error, (ConnectionError, TimeoutError, ReadOnlyError)) and not is_refused
-
-
-def _words(error: Exception) -> str:
-    """Return the first line of what a driver says."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__

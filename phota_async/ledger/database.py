@@ -155,22 +155,44 @@ class Database:
 
 
 async def lasting(attempt: Callable[[], Awaitable[T]], name: str, *, patience: float) -> T:
+    """Return what an attempt on a PostgreSQL returns; see `keep_trying`."""
+    from psycopg import Error, InterfaceError, OperationalError  # noqa: PLC0415 - of an extra
+
+    def is_away(error: Exception) -> bool:
+        return isinstance(error, (OperationalError, InterfaceError))
+
+    return await keep_trying(attempt, name, patience=patience, errors=(Error, UnicodeError), is_away=is_away)
+
+
+async def keep_trying(
+    attempt: Callable[[], Awaitable[T]],
+    name: str,
+    *,
+    patience: float,
+    errors: tuple[type[Exception], ...],
+    is_away: Callable[[Exception], bool],
+) -> T:
     """Return what an attempt returns, made again while the server is away.
+
+    Args:
+        attempt: It can bear being made twice.
+        name: What the server is called.
+        patience: Seconds for which it may be away.
+        errors: What its driver raises.
+        is_away: Whether the server may do later what it does not do now.
 
     Raises:
         LedgerError: The server stayed away for ``patience`` seconds, or refuses what is asked.
     """
-    from psycopg import Error, InterfaceError, OperationalError  # noqa: PLC0415 - of an extra
-
     until, delay = time.monotonic() + patience, FIRST_DELAY
     while True:
         try:
             return await attempt()
-        except (OperationalError, InterfaceError) as error:
+        except errors as error:
+            if not is_away(error):
+                raise LedgerError(f"{name}: {words_of(error)}") from None
             if time.monotonic() + delay > until:
-                raise LedgerError(f"{name} cannot be reached: {_words(error)}") from None
-        except (Error, UnicodeError) as error:
-            raise LedgerError(f"{name}: {_words(error)}") from None
+                raise LedgerError(f"{name} cannot be reached: {words_of(error)}") from None
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY)
 
@@ -211,7 +233,6 @@ def name_of(dsn: str) -> str:
     return f"postgresql://{words.get('host') or 'localhost'}/{words.get('dbname') or ''}"
 
 
-def _words(error: Exception) -> str:
-    """Return the first line of what a driver says; further ones may repeat values."""
-    text = str(error).strip().partition("\n")[0]
-    return text or type(error).__name__
+def words_of(error: BaseException) -> str:
+    """Return the first line of what a driver says; further ones may repeat values and whole statements."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

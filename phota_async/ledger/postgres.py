@@ -126,9 +126,8 @@ class PostgresLedger:
         Raises:
             InputError: The total is no number of purchases.
         """
-        if isinstance(total, bool) or not isinstance(total, int) or not 0 <= total <= MOST_EXPECTED:
-            raise InputError(f"total: expected 0 to {MOST_EXPECTED} purchases, got {total!r}")
-        await self._one(EXPECT, batch, total)
+        self._check_open()
+        await expect(self._database, batch, total)
 
     async def leave(self, batch: str, run: int | None = None) -> None:
         """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
@@ -263,3 +262,10 @@ class PostgresLedger:
         await shared_rows.update(connection, changed)
         await shared_rows.count(connection, stored, changed)
         return changed
+
+
+async def expect(database: Database, batch: str, total: int) -> None:
+    """Do as `PostgresLedger.expect`, for whoever only enqueues."""
+    if isinstance(total, bool) or not isinstance(total, int) or not 0 <= total <= MOST_EXPECTED:
+        raise InputError(f"total: expected 0 to {MOST_EXPECTED} purchases, got {total!r}")
+    await database.one(EXPECT, (batch, total))

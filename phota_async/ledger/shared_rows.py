@@ -55,11 +55,6 @@ async def one(connection: Connection, statement: str, values: Iterable[Any]) -> 
     return await (await connection.execute(statement.encode(), tuple(values))).fetchone()
 
 
-async def execute(connection: Connection, statement: str, values: Iterable[Any]) -> None:
-    """Carry out a statement that answers nothing."""
-    await connection.execute(statement.encode(), tuple(values))
-
-
 async def put(connection: Connection, record: Record, ticket: str) -> None:
     """Write a record, and by which call."""
     await connection.execute(PUT.encode(), (*to_row(record), ticket))

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
-
+from .. import threads
 from .cards import Thumbnails
 from .page import render
 from .rows import SheetRow
@@ -45,7 +44,7 @@ async def contact_sheet(
     listed = list(rows)
     small = await thumbnails(photo for row in listed for photo in (*row.sources, *row.results))
     head = {"title": title, "note": note, "names": names}
-    await anyio.to_thread.run_sync(_write, target, listed, small, head, PRIVATE if is_private else SHARED)
+    await threads.run(_write, target, listed, small, head, PRIVATE if is_private else SHARED)
     return target
 
 

@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import anyio.to_thread
-
+from .. import threads
 from ..ledger import Record
 from ..results import StrPath, to_path
 from .contact_sheet import contact_sheet
@@ -45,8 +44,8 @@ async def sheet_of_ledger(
         The absolute path of the page.
     """
     folders = Folders(to_path(output), None if photos is None else to_path(photos))
-    target = await anyio.to_thread.run_sync(_target, default_path(folders.output, batch) if path is None else path)
-    rows = await anyio.to_thread.run_sync(rows_of_ledger, records, folders)
+    target = await threads.run(_target, default_path(folders.output, batch) if path is None else path)
+    rows = await threads.run(rows_of_ledger, records, folders)
     heading = title or f"Photos in {batch or folders.output.absolute().name}"
     return await contact_sheet(rows, target, title=heading, note=NOTE, names=names, is_private=path is None)
 

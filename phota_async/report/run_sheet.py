@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-import anyio.to_thread
-
+from .. import threads
 from ..errors import InputError
 from ..results import StrPath, to_path
 from ..runs import RunFolder, RunRecord
@@ -39,9 +38,9 @@ async def sheet_of_run(
     Returns:
         The absolute path of the page.
     """
-    target = await anyio.to_thread.run_sync(_target, folder, path)
-    record = await anyio.to_thread.run_sync(folder.record)
-    rows = await anyio.to_thread.run_sync(rows_of_run, folder)
+    target = await threads.run(_target, folder, path)
+    record = await threads.run(folder.record)
+    rows = await threads.run(rows_of_run, folder)
     operation = "Photos" if record.operation == "mixed" else record.operation.capitalize()
     heading = title or f"{operation} in {folder.output.absolute().name}"
     return await contact_sheet(rows, target, title=heading, note=note_of(record), names=names, is_private=path is None)

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import signal
+import traceback
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from support.virtual_time import now, virtual_time
 import phota_async.distributed
 from phota_async import (
     AuthenticationError,
+    BadRequestError,
     BatchItem,
     EditRequest,
     EnhanceRequest,
@@ -192,6 +194,29 @@ def test_what_strikes_every_item_is_tried_until_somebody_mends_it(error: Excepti
 @pytest.mark.parametrize("error", [undone(InputError("no photo")), RuntimeError("a bug"), KeyError("a")])
 def test_what_would_fail_again_is_not_delivered_again(error: Exception) -> None:
     assert delay_before_next(error, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words", "is_told"),
+    [
+        ("a canary at the sea", "we refuse 'a canary at the sea'", False),
+        ("a canary at the sea", "not allowed: canary at the...", False),
+        ("sea", "no sea, please", False),
+        ("sea", "season is over", True),
+        ("a canary at the sea", "no face was found", True),
+        ("", "no face was found", True),
+    ],
+)
+def test_what_the_service_says_is_told_unless_it_repeats_the_prompt(prompt: str, words: str, is_told: bool) -> None:
+    error = BadRequestError(400, words)
+    with pytest.raises(NotDoneError) as caught:
+        check_done(outcome_of(BatchItem("boat", GenerateRequest(prompt=prompt)), "failed", error=error))
+    assert (words in str(caught.value)) is is_told
+    assert str(caught.value).startswith("boat: failed: ")
+    assert "400" in str(caught.value)
+    logged = "".join(traceback.format_exception(caught.value))
+    assert (words in logged) is is_told
+    assert caught.value.cause is error
 
 
 def test_an_item_of_a_worker_that_ends_goes_on_at_once() -> None:

@@ -171,8 +171,7 @@ async def given_up(call: Awaitable[Any], shop: SecretShop, witness: Witness) -> 
     """Let the time of a call be up once the service has heard it."""
 
     async def watch(scope: asyncio.Timeout) -> None:
-        while not shop.service.requests:  # noqa: ASYNC110 - not at once: each turn is logged here
-            await asyncio.sleep(0.005)
+        await shop.service.heard.wait()
         witness.see_tasks()
         scope.reschedule(asyncio.get_running_loop().time())
 
