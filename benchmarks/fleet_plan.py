@@ -12,7 +12,7 @@ import msgspec
 MB = 2**20
 # What an item asks of PostgreSQL, in order. A "commit" waits for the disk, a "row" besides holds the batch's account
 # until then, a "read" waits for nothing, nor does a "notice", of which there is one at a time on the whole server.
-JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM = "commit", "read", "read", "row", "commit"
+JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM = "read", "read", "read", "row", "commit"
 SUBMITTED, DONE, RELEASE, LEAVE = "commit", "commit", "notice", "read"
 BEFORE, AFTER = (JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM), (SUBMITTED, DONE, RELEASE, LEAVE)
 OPERATIONS = (*BEFORE, *AFTER)
