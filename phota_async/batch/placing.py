@@ -3,6 +3,7 @@
 import asyncio
 
 from ..leases import Lease, Leases
+from ..leases.places import PlaceLostError
 
 AGAIN = 2.0  # seconds between looks whether the key has a place by now
 
@@ -33,19 +34,26 @@ class JobPlace:
         """Make sure that there is a place, right before something is sent: the ledger gave the purchase to this one.
 
         Raises:
-            LedgerError: It was lost: nothing may be sent.
+            LedgerError: It was lost twice, or nobody can tell: nothing may be sent.
         """
-        await self.adopt()
-        if self._leases is not None and self._lease is None:
-            self._lease = await self._take_or_adopt(self._leases)
-        if self._lease is not None:
-            await self._lease.confirm()
+        try:
+            await self._hold()
+        except PlaceLostError:  # nothing was sent under it; another one is as good
+            self._lease = None
+            await self._hold()
 
     async def leave(self, *, is_over: bool) -> None:
         """Give the place back, or leave it to a job that may still run."""
         lease, self._lease = self._lease, None
         if lease is not None:
             await (lease.release() if is_over else lease.abandon())
+
+    async def _hold(self) -> None:
+        await self.adopt()
+        if self._leases is not None and self._lease is None:
+            self._lease = await self._take_or_adopt(self._leases)
+        if self._lease is not None:
+            await self._lease.confirm()
 
     async def _take_or_adopt(self, leases: Leases) -> Lease:
         """Wait for a place, or take over the one that the key gets meanwhile.

@@ -11,6 +11,10 @@ from typing import Protocol
 from ..errors import InputError, LedgerError
 
 
+class PlaceLostError(LedgerError):
+    """A place was lost before anything was sent under it: it ran out, or a crash of the server undid it."""
+
+
 class Lease(Protocol):
     """The right to one unfinished job."""
 
@@ -20,7 +24,8 @@ class Lease(Protocol):
         From then on the place outlives its holder: a job may be running.
 
         Raises:
-            LedgerError: It is lost, or cannot be confirmed: nothing may be sent.
+            PlaceLostError: It is lost: nothing may be sent under it.
+            LedgerError: It cannot be confirmed: likewise.
         """
         ...
 
@@ -105,7 +110,7 @@ class MemoryLease:
     async def confirm(self) -> None:
         """Make sure that it is still held."""
         if self._leases.held.get(self.key) is not self:
-            raise LedgerError("a place among jobs was taken over before anything was sent")
+            raise PlaceLostError("a place among jobs was taken over before anything was sent")
 
     async def release(self) -> None:
         """Give the place back, unless somebody took it over."""

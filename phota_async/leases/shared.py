@@ -17,6 +17,7 @@ from typing import Self
 
 from ..errors import ConfigError, LedgerError
 from ..ledger.database import end
+from .places import PlaceLostError
 
 TTL = 30.0  # seconds
 LONGEST = 1800.0  # seconds that a job may take; the service's take 600 at most
@@ -99,7 +100,7 @@ class SharedLeases(ABC):
         """Keep a place for as long as a job may run, if it is still held; for `SharedLease`."""
         if lease.token not in self._mine or not await self._keep(lease):
             self._mine.pop(lease.token, None)
-            raise LedgerError(f"{self.where}: a place among {self.cap} jobs was lost before anything was sent")
+            raise PlaceLostError(f"{self.where}: a place among {self.cap} jobs was lost before anything was sent")
 
     async def give_up(self, lease: "SharedLease", *, is_free: bool) -> None:
         """Give a place back, or leave it to its job; for `SharedLease`."""

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from phota_async import MemoryLeases
+from phota_async import LedgerError, MemoryLeases
 from phota_async.batch import placing
 from phota_async.batch.placing import JobPlace
+from phota_async.leases.places import MemoryLease
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,29 @@ async def test_two_deliveries_of_an_item_do_not_wait_for_each_other() -> None:
     assert list(leases.held) == ["a"]
     await place.leave(is_over=True)
     assert not leases.held
+
+
+async def test_a_place_that_a_crash_undid_is_taken_again() -> None:
+    leases = MemoryLeases(1)
+    place = JobPlace(leases, "a")
+    await place.take()
+    leases.held.clear()
+    await place.confirm()
+    assert list(leases.held) == ["a"]
+
+
+async def test_a_place_that_is_lost_again_and_again_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    leases = MemoryLeases(1)
+    hold = leases._hold
+
+    def lose(key: str) -> MemoryLease:
+        lease = hold(key)
+        leases.held.clear()
+        return lease
+
+    monkeypatch.setattr(leases, "_hold", lose)
+    with pytest.raises(LedgerError, match="before anything was sent"):
+        await JobPlace(leases, "a").confirm()
 
 
 async def test_who_is_cut_off_while_it_waits_for_a_place_keeps_none() -> None:

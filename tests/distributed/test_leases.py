@@ -250,8 +250,10 @@ async def test_what_a_crash_of_the_server_undid_is_given_back_again(dsn: str, mo
         put_back = "UPDATE phota.lease SET (key, token, expires_at) = ROW (%s, %s, %s)"
         ask(dsn, put_back, *before[0])
         assert await leases.held() == 1
-        ask(dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN phota%%'")
-        async with asyncio.timeout(10):
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN phota%%'"
+        async with asyncio.timeout(60):
+            while not ask(dsn, cut):  # noqa: ASYNC110 - likewise; it may not listen yet
+                await asyncio.sleep(0.02)
             while await leases.held():  # noqa: ASYNC110 - what is waited for happens in the server
                 await asyncio.sleep(0.02)
         taken = await leases.acquire("b")
