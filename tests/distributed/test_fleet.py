@@ -3,8 +3,7 @@
 import asyncio
 import json
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import support
 from support import redis_server
+from support.fleet import check_each_once, misbehave, worker_process
 from support.postgres import Server, running_server
 
 from phota_async import PostgresLedger
@@ -58,17 +58,8 @@ class Fleet:
             "cap": CAP,
             "redis": self.redis,
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(WORKER), json.dumps(told), stdin=PIPE, stdout=PIPE
-        )
-        try:
-            assert process.stdout is not None
-            assert await process.stdout.readline() == b"ready\n"
+        async with worker_process(WORKER, told) as process:
             yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
 
     async def begin(self, *workers: Process) -> None:
         """Let workers begin, all at once."""
@@ -84,10 +75,7 @@ class Fleet:
 
     async def audit(self) -> None:
         """Every item was bought once and lies there once, and the ledger and the service agree."""
-        bought = [charge for charge in self.sandbox.charges if not charge.refunded]
-        files = sorted(path.name for path in self.folder.rglob("*") if path.is_file())
-        assert files == [f"{number:04}.generate-1.jpg" for number in range(COUNT)]
-        assert len(bought) == COUNT
+        check_each_once(self.sandbox, self.folder, COUNT)
         assert self.most <= CAP
         async with PostgresLedger(self.dsn) as ledger:
             assert [record.state async for record in ledger.records()] == [State.DONE] * COUNT
@@ -110,13 +98,6 @@ async def service() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def fleet(service: Sandbox, dsn: str, tmp_path: Path) -> Fleet:
     return Fleet(service, dsn, tmp_path / "out")
-
-
-def misbehave(sandbox: Sandbox) -> None:
-    sandbox.fail("POST /*", share=0.10, times=None, reset="after")  # charged, and the answer is lost
-    sandbox.fail("POST /*", share=0.05, times=None, status=503)
-    sandbox.fail("GET /jobs/{job_id}", share=0.05, times=None, status=500)
-    sandbox.fail("GET /cdn/{name}", share=0.05, times=None, cut_after=200)
 
 
 async def test_two_processes_that_race_for_the_same_items_buy_each_once(fleet: Fleet) -> None:

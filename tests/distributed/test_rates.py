@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import chain
@@ -14,6 +14,7 @@ import pytest
 import support
 from pyrate_limiter.abstracts.algorithm import Decision
 from support import postgres, redis_server
+from support.fleet import worker_process
 
 from phota_async import (
     ClientConfig,
@@ -68,17 +69,8 @@ def where(request: pytest.FixtureRequest) -> str:
 @asynccontextmanager
 async def worker(sandbox: Sandbox, server: str, calls: int = CALLS) -> AsyncIterator[Process]:
     told = {"server": server, "base_url": sandbox.base_url, "limit": LIMIT, "period": PERIOD, "calls": calls}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(WORKER), json.dumps(told), stdin=PIPE, stdout=PIPE
-    )
-    try:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
+    async with worker_process(WORKER, told) as process:
         yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def sends(process: Process) -> list[float]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import psycopg
 import pytest
 import support
 from ledger.store_suite import FILE, begin
+from support.fleet import worker_process
 from support.postgres import Server, running_server, url
 from support.programs import PHOTA, Ended, OnTerminal, phota
 
@@ -37,17 +37,8 @@ async def service() -> AsyncIterator[Sandbox]:
 async def worker(number: int, dsn: str, service: Sandbox, folder: Path) -> AsyncIterator[Process]:
     told: dict[str, Any] = {"dsn": dsn, "base_url": service.base_url, "folder": str(folder), "count": COUNT, "cap": CAP}
     told |= {"start": number * COUNT // 3, "worker": f"studio-{number}", "batch": "summer"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(WORKER), json.dumps(told), stdin=PIPE, stdout=PIPE
-    )
-    try:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
+    async with worker_process(WORKER, told) as process:
         yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def status(dsn: str, *arguments: str) -> Ended:

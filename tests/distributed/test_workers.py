@@ -1,11 +1,9 @@
 """Workers of a queue, as processes: killed, told to end, with a PostgreSQL that goes away; each item is bought once."""
 
 import asyncio
-import json
 import signal
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import psycopg
 import pytest
 import support
 from procrastinate import App, PsycopgConnector
+from support.fleet import check_each_once, misbehave, worker_process
 from support.postgres import Server, running_server
 from support.waiting import until
 
@@ -56,15 +55,8 @@ class Fleet:
             "stalled_after": 1.5,
             **options,
         }
-        process = await asyncio.create_subprocess_exec(sys.executable, str(WORKER), json.dumps(told), stdout=PIPE)
-        try:
-            assert process.stdout is not None
-            assert await process.stdout.readline() == b"ready\n"
+        async with worker_process(WORKER, told, is_begun=True) as process:
             yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
 
     async def bought(self, count: int) -> None:
         """Wait until so many were bought."""
@@ -107,10 +99,7 @@ class Fleet:
 
     async def audit(self) -> None:
         """Every item was bought once and lies there once, and the ledger and the service agree."""
-        bought = [charge for charge in self.sandbox.charges if not charge.refunded]
-        files = sorted(path.name for path in self.folder.rglob("*") if path.is_file())
-        assert files == [f"{number:04}.generate-1.jpg" for number in range(self.count)]
-        assert len(bought) == self.count
+        check_each_once(self.sandbox, self.folder, self.count)
         async with PostgresLedger(self.dsn) as ledger:
             assert [record.state async for record in ledger.records("boats")] == [State.DONE] * self.count
         assert await self.ask("SELECT * FROM procrastinate_jobs WHERE task_name = 'phota.item'") == []
@@ -125,13 +114,6 @@ async def service() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def fleet(service: Sandbox, dsn: str, tmp_path: Path) -> Fleet:
     return Fleet(service, dsn, tmp_path / "out")
-
-
-def misbehave(sandbox: Sandbox) -> None:
-    sandbox.fail("POST /*", share=0.10, times=None, reset="after")  # charged, and the answer is lost
-    sandbox.fail("POST /*", share=0.05, times=None, status=503)
-    sandbox.fail("GET /jobs/{job_id}", share=0.05, times=None, status=500)
-    sandbox.fail("GET /cdn/{name}", share=0.05, times=None, cut_after=200)
 
 
 async def test_what_a_killed_worker_had_is_done_by_the_others(fleet: Fleet) -> None:
