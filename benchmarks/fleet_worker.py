@@ -8,7 +8,6 @@ import logging
 import sys
 
 import msgspec
-import procrastinate
 
 from phota_async import (
     ClientConfig,
@@ -20,6 +19,7 @@ from phota_async import (
     RetryPolicy,
 )
 from phota_async.distributed import install, work
+from phota_async.distributed.engine import open_app
 
 READY = "ready\n"
 
@@ -53,7 +53,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 async def run(settings: Settings) -> None:
     """Work until told to end."""
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=settings.dsn))
     async with (
         PhotaClient(settings.api_key, settings.base_url, config=settings.config) as client,
         PostgresLedger(settings.dsn, ttl=settings.ttl) as ledger,
@@ -65,7 +64,7 @@ async def run(settings: Settings) -> None:
             limiter=None if settings.cap is None else leases,
             settings=ItemSettings(name=settings.batch, max_concurrency=settings.concurrency),
         ) as runner,
-        app.open_async(),
+        open_app(settings.dsn) as app,
     ):
         install(app, runner)
         sys.stdout.write(READY)

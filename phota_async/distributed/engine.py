@@ -9,7 +9,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 
-from ..ledger.database import lasting
+from ..ledger.database import commit_at_once, lasting
 from .encoding import TASK
 from .lasting import run_again
 from .repeating import delay_before_next
@@ -32,7 +32,7 @@ class _Again(BaseRetryStrategy):
 @asynccontextmanager
 async def open_app(dsn: str) -> AsyncIterator[App]:
     """Open an app of one's own; `LedgerError` when the database is away."""
-    app = App(connector=PsycopgConnector(conninfo=dsn))
+    app = App(connector=PsycopgConnector(conninfo=dsn, configure=commit_at_once))
     await lasting(app.open_async, "the queue's database", patience=0)
     try:
         yield app

@@ -1,7 +1,8 @@
 """Places for jobs in a PostgreSQL that all workers share. Needs the extra `distributed`.
 
-A place is a row. It is taken in one statement that passes over rows which others are taking (SKIP LOCKED), expires by
-the server's clock, and is renewed meanwhile. Who waits hears of a free place (LISTEN), and looks for one at times.
+A place is a row. It is taken by a function of the server's (see `ledger.tables`) that passes over rows which others
+are taking (SKIP LOCKED), expires by the server's clock, and is renewed meanwhile. Who waits hears of a free place
+(LISTEN), and looks for one at times.
 """
 
 import asyncio
@@ -18,15 +19,9 @@ MAKE = """INSERT INTO phota.lease (name, slot) SELECT %s, slot FROM generate_ser
 SHRINK = """DELETE FROM phota.lease
     WHERE name = %s AND slot > %s AND (expires_at IS NULL OR expires_at < clock_timestamp())"""
 SOON = "clock_timestamp() + make_interval(secs => %s)"
-IS_BUSY = "SELECT 1 FROM phota.lease WHERE name = %s AND key = %s AND alive_until > clock_timestamp() AND token <> %s"
+IS_AT = "SELECT 1 FROM phota.lease WHERE name = %s AND key = %s AND alive_until > clock_timestamp()"
 TAKE_OVER = f"""UPDATE phota.lease SET token = %s, alive_until = {SOON}, expires_at = greatest(expires_at, {SOON})
     WHERE name = %s AND key = %s RETURNING slot"""  # noqa: S608 - words of ours
-TAKE = f"""UPDATE phota.lease SET key = %s, token = %s, alive_until = {SOON}, expires_at = {SOON}
-    WHERE (name, slot) = (
-        SELECT name, slot FROM phota.lease
-        WHERE name = %s AND slot <= %s AND (expires_at IS NULL OR expires_at < clock_timestamp())
-        ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED
-    ) RETURNING slot"""  # noqa: S608
 RENEW = f"""UPDATE phota.lease SET alive_until = {SOON}, expires_at = greatest(expires_at, {SOON})
     WHERE token = ANY(%s) AND expires_at > clock_timestamp() RETURNING token"""  # noqa: S608
 CONFIRM = f"""UPDATE phota.lease SET expires_at = greatest(expires_at, {SOON})
@@ -39,8 +34,7 @@ FREE = f"""WITH freed AS (
 ABANDON = f"""WITH left_alone AS (
         UPDATE phota.lease SET alive_until = NULL WHERE token = %s AND {SOON_DURABLE} RETURNING name
     ) SELECT pg_notify(%s, name) FROM left_alone"""  # noqa: S608
-# What is taken is durable with the confirmation, before anything is sent.
-TAKE_TURN = f"SELECT pg_advisory_xact_lock(hashtextextended(%s, 0)), {SOON_DURABLE}"
+TAKE = "SELECT 1 WHERE phota.take_place(%s, %s, %s, %s, %s)"
 HELD = "SELECT count(*) FROM phota.lease WHERE name = %s AND expires_at > clock_timestamp()"
 
 
@@ -118,22 +112,13 @@ class PostgresLeases(SharedLeases):
                 await asyncio.sleep(LOOK)
 
     async def _take(self, key: str, token: str, *, patience: float | None) -> bool:
-        return await self._database.run(lambda connection: self._take_any(connection, key, token), patience=patience)
-
-    async def _take_any(self, connection: Connection, key: str, token: str) -> bool:
-        """Take a place; nobody else takes one for this key meanwhile, or has one and is at it."""
-        await connection.execute(TAKE_TURN.encode(), (f"{self.name} {key}",))
-        if await self._has(connection, IS_BUSY, self.name, key, token):
-            return False
-        if await self._has(connection, TAKE_OVER, token, self.ttl, self.ttl, self.name, key):
-            return True
-        return await self._has(connection, TAKE, key, token, self.ttl, self.ttl, self.name, self.cap)
+        return await self._ask(TAKE, self.name, key, token, self.ttl, self.cap, patience=patience)
 
     async def _take_over(self, key: str, token: str) -> bool:
         return await self._ask(TAKE_OVER, token, self.ttl, self.ttl, self.name, key)
 
     async def _is_at(self, key: str, *, patience: float | None) -> bool:
-        return await self._ask(IS_BUSY, self.name, key, "", patience=patience)
+        return await self._ask(IS_AT, self.name, key, patience=patience)
 
     async def _keep(self, lease: SharedLease) -> bool:
         return await self._ask(CONFIRM, self.longest, lease.token)
@@ -153,8 +138,3 @@ class PostgresLeases(SharedLeases):
 
     async def _ask(self, statement: str, *words: object, patience: float | None = None) -> bool:
         return await self._database.one(statement, words, patience=patience) is not None
-
-    @staticmethod
-    async def _has(connection: Connection, statement: str, *words: object) -> bool:
-        """Run a statement and return whether it gives a row."""
-        return await (await connection.execute(statement.encode(), words)).fetchone() is not None

@@ -111,13 +111,16 @@ class Database:
             raise
         return connection
 
-    async def look_at_clock(self, connection: Connection) -> float:
-        """Learn how far the server's clock is ahead of this process's own, and return the server's time."""
+    async def look_at_clock(self, connection: Connection) -> None:
+        """Learn how far the server's clock is ahead of this process's own."""
         before = time.monotonic()
         row = await (await connection.execute(f"SELECT {NOW}")).fetchone()
         assert row is not None  # noqa: S101 - SELECT gives one
-        self._ahead = float(row[0]) - (before + time.monotonic()) / 2
-        return float(row[0])
+        self.learn(float(row[0]), before)
+
+    def learn(self, now: float, before: float) -> None:
+        """Learn the same of an answer that told the server's time, which was asked for at ``before``."""
+        self._ahead = now - (before + time.monotonic()) / 2
 
     def to_read(self) -> "Database":
         """Return the same one to be looked at only, with connections of its own."""
@@ -152,6 +155,11 @@ class Database:
             else:
                 self._idle.append(connection)
             return value
+
+
+async def commit_at_once(connection: Connection) -> None:
+    """Let each statement be a transaction by itself: a third of the way where that is all that is wanted."""
+    await connection.set_autocommit(True)
 
 
 async def lasting(attempt: Callable[[], Awaitable[T]], name: str, *, patience: float) -> T:

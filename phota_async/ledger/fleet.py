@@ -26,13 +26,14 @@ WORKERS = """SELECT worker, batch, running, done, failed, unknown, spent, cap, r
     FROM phota.worker WHERE seen_at > clock_timestamp() - make_interval(secs => %s)
     ORDER BY has_ended, expires_at < clock_timestamp(), worker, batch, session LIMIT %s"""
 # Those that somebody is at work on come first.
-BATCHES = """SELECT batch, total, committed, done, failed, spent FROM phota.account a
+BATCHES = """SELECT batch, max(total), sum(committed)::bigint, sum(done)::bigint, sum(failed)::bigint,
+        sum(spent)::bigint FROM phota.account a GROUP BY batch
     ORDER BY NOT EXISTS (SELECT 1 FROM phota.worker w WHERE w.batch = a.batch AND NOT w.has_ended), batch LIMIT %s"""
 OPEN = """SELECT batch, state, count(*) FROM phota.purchase
     WHERE state NOT IN ('done', 'failed') AND take = 1 GROUP BY batch, state"""
 LEASES = """SELECT name, count(*) FILTER (WHERE expires_at > clock_timestamp()), count(*)
     FROM phota.lease GROUP BY name ORDER BY name"""
-HOW_MANY = "SELECT count(*) FROM phota.account"
+HOW_MANY = "SELECT count(DISTINCT batch) FROM phota.account"
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):

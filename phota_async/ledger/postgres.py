@@ -8,10 +8,11 @@ All times are the server's.
 
 import asyncio
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from itertools import count
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,6 +23,7 @@ from . import rules, shared_rows
 from .database import PATIENCE, Connection, Database, end
 from .presence import FORGOTTEN, Presence
 from .records import Begun, Change, Record, Wish
+from .rows import to_record
 from .tables import migrate
 
 T = TypeVar("T")
@@ -29,8 +31,8 @@ TTL = 30.0  # seconds without a sign of life after which what a run had is free
 PAGE = 500  # records read at once
 FIRST_LOOK, NEXT_LOOKS = 0.1, 1.0  # seconds between looks at what another run has
 MOST_EXPECTED = 10**12  # purchases of a batch
-EXPECT = """INSERT INTO phota.account AS a (batch, committed, total) VALUES (%s, 0, %s)
-    ON CONFLICT (batch) DO UPDATE SET total = excluded.total"""
+EXPECT = """INSERT INTO phota.account AS a (batch, part, committed, total) VALUES (%s, 0, 0, %s)
+    ON CONFLICT (batch, part) DO UPDATE SET total = excluded.total"""
 WAS_SENT = "SELECT 1 FROM phota.purchase WHERE purchase = %s AND state NOT IN ('planned', 'failed') LIMIT 1"
 
 
@@ -104,13 +106,14 @@ class PostgresLedger:
     async def enter(self, batch: str) -> int:
         """Begin a run of a batch beside others and return its number."""
         run = await self.join(batch)
+        await self._presence.write(run)
         self._entered[batch].add(run)
         return run
 
     async def join(self, batch: str) -> int:
         """Begin a run of one item beside all others and return its number."""
         self._check_open()
-        return await self._presence.join(batch)
+        return self._presence.join(batch)
 
     def attend(self, batch: str) -> None:
         """Say that this process is at work on a batch: it is seen from now on, also before it has anything to do."""
@@ -131,10 +134,12 @@ class PostgresLedger:
 
     async def leave(self, batch: str, run: int | None = None) -> None:
         """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
-        runs = [run] if run is not None else list(self._entered[batch])
-        self._entered[batch].difference_update(runs)
+        entered = self._entered[batch]
+        runs = [run] if run is not None else list(entered)
+        is_whole_batch = not entered.isdisjoint(runs)
+        entered.difference_update(runs)
         if runs:
-            await self._presence.leave(batch, runs)
+            await self._presence.leave(batch, runs, at_once=is_whole_batch)
 
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already; takes nothing up."""
@@ -145,29 +150,29 @@ class PostgresLedger:
 
         Waits while another run that lives has the item's record.
         """
-        ticket, tries = secrets.token_hex(16), count()
-
-        async def operation(connection: Connection) -> Begun | None:
-            if next(tries) and (written := await shared_rows.by_ticket(connection, wish.purchase, ticket)):
-                return rules.begun_before(written, wish)  # the answer to an earlier try was lost
-            return await self._begin(connection, wish, ticket)
-
-        begun = await self._when_free(operation)
+        ticket = secrets.token_hex(16)
+        with self._presence.taking(wish.run, wish.purchase):
+            begun = await self._when_free(lambda: self._begin(wish, ticket))
+        self._presence.hold(wish.run, begun.record)
         self._presence.figures.begun(begun, wish)
         return begun
 
     async def take_up(self, wish: Wish) -> Begun | None:
         """Find a job that an earlier run submitted for an item whose photo is gone; durable when it returns."""
-        (begun,) = await self._when_free(lambda connection: self._take_up(connection, wish))
+        await self._presence.write(wish.run)
+        with self._presence.taking(wish.run, wish.purchase):
+            (begun,) = await self._when_free(partial(self._run, partial(self._take_up, wish)))
         if begun is not None:
+            self._presence.hold(wish.run, begun.record)
             self._presence.figures.begun(begun, wish)
         return begun
 
     async def change(self, record: Record, change: Change) -> Record:
         """Write what happened to a record and return it as it now is; durable when it returns."""
         changed = rules.apply(record, change)
-        if not await self._one(*shared_rows.update_unchanged(record, changed)):
+        if not await self._one(*shared_rows.change_unchanged(record, changed)):
             changed = await self._run(lambda connection: self._change(connection, record, change))
+        self._presence.hold(record.run, changed)
         self._presence.figures.changed(record, change)
         return changed
 
@@ -218,30 +223,57 @@ class PostgresLedger:
     async def _page(self, batch: str | None, after: tuple[str, int]) -> list[Record]:
         return await self._run(lambda connection: shared_rows.page(connection, batch, after, PAGE))
 
-    async def _when_free(self, operation: Callable[[Connection], Awaitable[T | None]]) -> T:
+    async def _when_free(self, operation: Callable[[], Awaitable[T | None]]) -> T:
         """Run an operation until it has an answer, which it has not while another run has the record."""
         delay = FIRST_LOOK
-        while (found := await self._run(operation)) is None:
+        while (found := await operation()) is None:
             await asyncio.sleep(delay)
             delay = min(2 * delay, NEXT_LOOKS)
         return found
 
-    async def _begin(self, connection: Connection, wish: Wish, ticket: str) -> Begun | None:
-        await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
-        found = await shared_rows.find(connection, wish)
-        if found is not None and found[0]:
-            return None
-        record = None if found is None else found[1]
-        copy = await shared_rows.next_copy(connection, wish.purchase) if record is None else record.copy
-        spent = await shared_rows.committed(connection, wish.batch, lock=True) if wish.cap is not None else 0
-        if self._is_servers_time:  # after all waiting: a process may have stood still since it made the wish
-            wish = replace(wish, now=await self._database.look_at_clock(connection))
-        begun = rules.begin(record, wish, copy=copy, committed=spent)
-        await shared_rows.put(connection, begun.record, ticket)
-        await shared_rows.count(connection, record, begun.record)
-        return begun
+    async def _begin(self, wish: Wish, ticket: str) -> Begun | None:
+        """Look what there is, decide, and write that if all is still so; otherwise look again."""
+        while True:
+            seen = await self._look(wish)
+            if seen.is_taken:
+                return None
+            begun = await self._decide(wish, seen, ticket)
+            if begun is None and (row := await self._one(shared_rows.BY_TICKET, wish.purchase, ticket)):
+                begun = rules.begun_before(to_record(row), wish)  # the answer to an earlier try was lost
+            if begun is not None:
+                return begun
 
-    async def _take_up(self, connection: Connection, wish: Wish) -> tuple[Begun | None] | None:
+    async def _look(self, wish: Wish) -> shared_rows.Seen:
+        before = time.monotonic()
+        row = await self._one(*shared_rows.look(wish, self._presence.joining(wish.run)))
+        assert row is not None  # noqa: S101 - it gives one
+        self._presence.was_written(wish.run)
+        seen = shared_rows.to_seen(row)
+        self._database.learn(seen.now, before)
+        return seen
+
+    async def _decide(self, wish: Wish, seen: shared_rows.Seen, ticket: str) -> Begun | None:
+        """Write what is to be done; ``None`` when somebody else changed something meanwhile."""
+        if wish.cap is not None and not (seen.record and rules.is_sold(seen.record)):
+            return await self._run(partial(self._decide_within, wish, seen, ticket))
+        begun = rules.begin(seen.record, self._at(wish, seen.now), copy=seen.copy)
+        return begun if await self._one(*shared_rows.begin_unchanged(seen, begun.record, ticket)) else None
+
+    async def _decide_within(
+        self, wish: Wish, seen: shared_rows.Seen, ticket: str, connection: Connection
+    ) -> Begun | None:
+        """Do so within the cap, while nobody else begins anything of it."""
+        spent, now = await shared_rows.take_account(connection, wish.batch)
+        begun = rules.begin(seen.record, self._at(wish, now), copy=seen.copy, committed=spent)
+        seen = seen._replace(now=now)
+        statement, *values = shared_rows.begin_unchanged(seen, begun.record, ticket)
+        return begun if await shared_rows.one(connection, statement, values) else None
+
+    def _at(self, wish: Wish, now: float) -> Wish:
+        """Return a wish as of now: a process may have stood still since it was made."""
+        return replace(wish, now=now) if self._is_servers_time else wish
+
+    async def _take_up(self, wish: Wish, connection: Connection) -> tuple[Begun | None] | None:
         found = await shared_rows.find_job(connection, wish)
         if found is None:
             return (None,)

@@ -52,6 +52,11 @@ def may_be_bought(record: Record) -> bool:
     return record.state not in (State.PLANNED, State.FAILED)
 
 
+def is_sold(record: Record) -> bool:
+    """Whether it is done or has a job: nothing more is bought for it, whatever the budget."""
+    return record.state in (State.DONE, State.SUBMITTED)
+
+
 def is_fresh(record: Record, now: float, guard: float) -> bool:
     """Whether the service surely remembers a record's id, if it ever saw it."""
     if record.first_intent_at is None:

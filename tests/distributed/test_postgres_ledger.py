@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -25,7 +26,20 @@ from phota_async import (
     PostgresLeases,
     PostgresLedger,
 )
-from phota_async.ledger import Begun, Change, Done, JobFailed, Lost, Refused, State, Submitted, Wish, rules, tables
+from phota_async.ledger import (
+    Begun,
+    Change,
+    Done,
+    JobFailed,
+    Lost,
+    Refused,
+    State,
+    Submitted,
+    Wish,
+    rules,
+    shared_rows,
+    tables,
+)
 from phota_async.ledger.database import Connection, Database
 from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
@@ -181,25 +195,117 @@ async def test_a_wish_that_was_made_long_ago_is_judged_by_the_time_it_is_now(dsn
 # Connections that break
 
 
+@pytest.mark.parametrize("cap", [None, 10**6])
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("lost", [1, 2])
 async def test_an_answer_that_was_lost_behind_the_commit_is_given_again(
-    dsn: str, monkeypatch: pytest.MonkeyPatch
+    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None, is_known: bool, lost: int
 ) -> None:
-    real, lost = Database._try, list[str]()
+    real, answers = Database._try, 0
 
-    async def lose_first(database: Database, operation: object, **how: bool) -> object:
+    async def lose_one(database: Database, operation: object, **how: bool) -> object:
+        nonlocal answers
         value: object = await real(database, operation, **how)  # type: ignore[arg-type]
-        if isinstance(value, Begun) and not lost:
-            lost.append(value.action)
+        answers += 1
+        if answers == lost:
             raise psycopg.OperationalError("server closed the connection unexpectedly")
         return value
 
     async with PostgresLedger(dsn) as ledger:
+        if is_known:
+            earlier = await ledger.join("")
+            await ledger.change((await begin(ledger, earlier, item="a", price=100)).record, Refused("402"))
         run = await ledger.join("")
-        monkeypatch.setattr(Database, "_try", lose_first)
-        begun = await begin(ledger, run, item="a", price=100)
-        assert (lost, begun.action) == (["buy"], "buy")
+        monkeypatch.setattr(Database, "_try", lose_one)
+        begun = await begin(ledger, run, item="a", price=100, cap=cap)
+        assert (answers > lost, begun.action) == (True, "buy")
         assert [record async for record in ledger.records()] == [begun.record]
         assert await ledger.committed("") == 100
+
+
+class Meeting:
+    """Holds back decisions until as many have looked as are expected.
+
+    Args:
+        expected: How many.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, expected: int) -> None:
+        self.looks, self._left, self._all_looked = 0, expected, asyncio.Event()
+        self._real = PostgresLedger._decide
+
+        async def decide(*given: Any) -> Begun | None:  # a method, as a bound one is not
+            return await self.decide(*given)
+
+        monkeypatch.setattr(PostgresLedger, "_decide", decide)
+
+    async def decide(self, *given: Any) -> Begun | None:
+        self.looks += 1
+        self._left -= 1
+        if not self._left:
+            self._all_looked.set()
+        await self._all_looked.wait()
+        return await self._real(*given)
+
+
+@pytest.mark.parametrize("cap", [None, 100])
+async def test_of_two_that_saw_nothing_one_buys(dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None) -> None:
+    async with two(dsn) as (one, other):
+        runs = {ledger: await ledger.join("") for ledger in (one, other)}
+        Meeting(monkeypatch, 2)
+
+        async def buy(ledger: PostgresLedger) -> str:
+            begun = await begin(ledger, runs[ledger], item="a", price=100, cap=cap)
+            if begun.action == "buy":
+                await ledger.change(begun.record, Done((FILE,), 100, {}))
+            return begun.action
+
+        assert sorted(await asyncio.gather(buy(one), buy(other))) == ["buy", "done"]
+        assert len([record async for record in one.records()]) == 1
+        assert await one.committed("") == 100
+
+
+async def test_of_two_that_saw_one_intent_one_sends_it_again(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two(dsn) as (one, other):
+        await begin(one, await one.join(""), item="a")
+        freeze(dsn)
+        runs = {ledger: await ledger.join("") for ledger in (one, other)}
+        Meeting(monkeypatch, 2)
+
+        async def buy(ledger: PostgresLedger) -> str:
+            begun = await begin(ledger, runs[ledger], item="a")
+            if begun.action == "resend":
+                await ledger.change(begun.record, Submitted("job-1"))
+                await ledger.leave("", runs[ledger])
+            return begun.action
+
+        assert sorted(await asyncio.gather(buy(one), buy(other))) == ["poll", "resend"]
+
+
+async def test_of_many_that_saw_the_same_budget_none_passes_it(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with two(dsn) as ledgers:
+        Meeting(monkeypatch, 10)
+        wishes = [begin(ledgers[n % 2], await ledgers[n % 2].join(""), f"p{n}", price=10, cap=35) for n in range(10)]
+        actions = Counter(begun.action for begun in await asyncio.gather(*wishes))
+        assert await ledgers[0].committed("") <= 35
+        assert actions["buy"] == 3
+
+
+async def test_what_was_seen_too_long_ago_is_looked_at_again(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = Meeting(monkeypatch, 1)
+    async with PostgresLedger(dsn) as ledger:
+        for item, taken in (("a", None), ("b", Refused("402"))):
+            if taken:
+                await ledger.change((await begin(ledger, await ledger.join(""), item, item=item)).record, taken)
+            meeting.looks, stale = 0, iter([-1.0])
+            monkeypatch.setattr(shared_rows, "begin_unchanged", partial(as_of, shared_rows.begin_unchanged, stale))
+            assert (await begin(ledger, await ledger.join(""), item, item=item)).action == "buy"
+            assert meeting.looks == 2
+
+
+def as_of(real: Any, ages: Iterator[float], seen: shared_rows.Seen, *given: Any) -> Any:
+    """Let what was seen be of some time ago, as long as there are ages."""
+    return real(seen._replace(now=seen.now - shared_rows.STALE + next(ages, shared_rows.STALE)), *given)
 
 
 async def test_what_nobody_else_has_changed_is_written_in_one_statement(
