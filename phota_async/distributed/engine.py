@@ -32,7 +32,7 @@ class _Again(BaseRetryStrategy):
 @asynccontextmanager
 async def open_app(dsn: str) -> AsyncIterator[App]:
     """Open an app of one's own; `LedgerError` when the database is away."""
-    app = App(connector=PsycopgConnector(conninfo=dsn, configure=commit_at_once))
+    app = App(connector=PsycopgConnector(conninfo=dsn, configure=commit_at_once, min_size=1, max_size=3))
     await lasting(app.open_async, "the queue's database", patience=0)
     try:
         yield app

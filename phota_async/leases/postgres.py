@@ -13,6 +13,7 @@ from ..ledger.tables import migrate
 from .shared import LONGEST, LOOK, TTL, SharedLease, SharedLeases
 
 CHANNEL = "phota_lease"
+CONNECTIONS = 2  # beside the one that listens
 MAKE = """INSERT INTO phota.lease (name, slot) SELECT %s, slot FROM generate_series(1, %s) AS slot
     ON CONFLICT DO NOTHING"""
 # Of more places than the cap says, which it was lowered from, those that are free go: what is counted is what there is.
@@ -69,7 +70,7 @@ class PostgresLeases(SharedLeases):
         expected_workers: int | None = None,
     ) -> None:
         super().__init__(cap, name=name, ttl=ttl, longest=longest, expected_workers=expected_workers)
-        self._database = Database(dsn, patience=patience)
+        self._database = Database(dsn, patience=patience, connections=CONNECTIONS)
         self.where = self._database.name
 
     async def held(self) -> int:

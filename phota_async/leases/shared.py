@@ -7,11 +7,12 @@ the item up takes it over by its key. Times are the server's. How places are kep
 
 import asyncio
 import math
+import random
 import secrets
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,7 @@ TTL = 30.0  # seconds
 LONGEST = 1800.0  # seconds that a job may take; the service's take 600 at most
 LOOK = 2.0  # seconds after which who waits looks, should the news be lost
 KEPT = 500  # places that a process gave back last: a crash of the server may undo it
+PAUSE = 0.05  # seconds between looks, about: of hundreds of processes that hear of a free place, one finds it
 AWAY = 2.0  # seconds after which a process goes on with its share, where it has one
 
 
@@ -205,11 +207,13 @@ class SharedLeases(ABC):
         return None if self._share is None else AWAY
 
     async def _hear(self) -> None:
-        try:
+        """Wait for news, a while at most, and for a pause at least: others heard them too."""
+        clock = asyncio.get_running_loop().time
+        earliest = clock() + PAUSE * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+        with suppress(TimeoutError):
             async with asyncio.timeout(min(LOOK, self.ttl)):
                 await self._news.wait()
-        except TimeoutError:
-            return
+        await asyncio.sleep(max(0.0, earliest - clock()))
 
     async def _renew_all(self) -> None:
         while True:

@@ -22,7 +22,7 @@ else:
 
 T = TypeVar("T")
 PATIENCE = 120.0  # seconds for which a server may be away
-CONNECTIONS = 8  # of one process, at most
+CONNECTIONS = 4  # at most: a server has some hundred for all processes, and what is asked takes a few milliseconds
 CONNECT_TIMEOUT = 5  # seconds
 # A peer that is gone without a word is noticed after some 25 s, also by a connection that only listens.
 KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
@@ -43,14 +43,17 @@ class Database:
         dsn: ``postgresql://USER@HOST/NAME``, or words as of libpq; it is shown nowhere.
         patience: Seconds for which an operation is tried while the server is away.
         is_read_only: Whether the server shall refuse to write anything.
+        connections: How many are open at once, at most.
     """
 
-    def __init__(self, dsn: str, *, patience: float = PATIENCE, is_read_only: bool = False) -> None:
+    def __init__(
+        self, dsn: str, *, patience: float = PATIENCE, is_read_only: bool = False, connections: int = CONNECTIONS
+    ) -> None:
         self._dsn, self.patience, self._is_read_only = dsn, patience, is_read_only
         self.name = name_of(dsn)
         """Host and database, for people."""
         self._idle: list[Connection] = []
-        self._places = asyncio.Semaphore(CONNECTIONS)
+        self._places = asyncio.Semaphore(connections)
         self._ahead: float | None = None
         self._is_closed = False
 

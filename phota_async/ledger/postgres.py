@@ -73,6 +73,7 @@ class PostgresLedger:
         self.clock: Callable[[], float] = clock or self._database.clock
         self._presence = Presence(self._database, ttl=ttl, worker=worker)
         self._entered: defaultdict[str, set[int]] = defaultdict(set)
+        self._cap_turn = asyncio.Lock()  # who waits for a batch's account keeps a connection
         self._scope: AsyncExitStack | None = None
 
     @property
@@ -255,7 +256,8 @@ class PostgresLedger:
     async def _decide(self, wish: Wish, seen: shared_rows.Seen, ticket: str) -> Begun | None:
         """Write what is to be done; ``None`` when somebody else changed something meanwhile."""
         if wish.cap is not None and not (seen.record and rules.is_sold(seen.record)):
-            return await self._run(partial(self._decide_within, wish, seen, ticket))
+            async with self._cap_turn:
+                return await self._run(partial(self._decide_within, wish, seen, ticket))
         begun = rules.begin(seen.record, self._at(wish, seen.now), copy=seen.copy)
         return begun if await self._one(*shared_rows.begin_unchanged(seen, begun.record, ticket)) else None
 
