@@ -1,4 +1,4 @@
-"""Does a fleet pay once, and come back? ``python -m benchmarks.fleet [kill outage throughput] [--runs N] [--items N]``.
+"""Does a fleet pay once, and come back? ``python -m benchmarks.fleet [kill outage throughput] [--runs N]``.
 
 Real parts: PostgreSQL with durable commits, workers that are processes, a service of its own. ``kill`` ends one of
 three workers with SIGKILL in the middle and restarts PostgreSQL now and then, ``outage`` stops PostgreSQL for 20 s,
@@ -103,12 +103,12 @@ def show(name: str, audit: Audit) -> str:
     return f"{name:<12}" + "".join(f"{cell:>10}" for cell in cells) + f"  {verdict}"
 
 
-async def audits(names: list[str], runs: int, count: int) -> bool:
+async def audits(names: list[str], runs: range, count: int) -> bool:
     """Make the runs in which something breaks."""
     print(f"{'':<12}" + "".join(f"{head:>10}" for head in HEADS))
     holds = True
     for name in names:
-        for number in range(runs if name == "kill" else 1):
+        for number in runs if name == "kill" else (0,):
             with running_server(careless=False) as server:
                 async with asyncio.timeout(PATIENCE):
                     audit = await (killed if name == "kill" else stopped)(server, count, number)
@@ -132,12 +132,13 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.fleet", description="What a fleet must hold.")
     parser.add_argument("names", nargs="*", metavar="name", choices=[[], *names], help=", ".join(names))
     parser.add_argument("--runs", type=int, default=1, help="of kill (%(default)s)")
+    parser.add_argument("--first", type=int, default=1, help="number of the first one: each is another (%(default)s)")
     parser.add_argument("--items", type=int, default=2000, help="of a run (%(default)s)")
     chosen = parser.parse_args()
     logging.disable()  # connections that break off are what this is for
     wanted, holds = chosen.names or names, True
     if broken := [name for name in wanted if name != "throughput"]:
-        holds &= asyncio.run(audits(broken, chosen.runs, chosen.items))
+        holds &= asyncio.run(audits(broken, range(chosen.first - 1, chosen.first - 1 + chosen.runs), chosen.items))
     if "throughput" in wanted:
         holds &= asyncio.run(throughput(max(100, chosen.items // 5)))
     return int(not holds)

@@ -37,6 +37,7 @@ def small(constants: Constants, workers: int) -> Fleet:
         photo=0.0,
         picture=0.0,
         put=0.0,
+        has_budget=False,
     )
 
 

@@ -18,7 +18,18 @@ from msgspec.structs import replace
 
 from .events import Clock, Disk, Places, Process
 from .fleet_measured import MEASURED
-from .fleet_plan import AFTER, BEFORE, DONE, IN_OPERATIONS, OPERATIONS, RELEASE, Constants, Fleet, looks, parts
+from .fleet_plan import (
+    AFTER,
+    BEFORE,
+    HELD_FROM,
+    IN_OPERATIONS,
+    OPERATIONS,
+    WAYS_OF_BUDGET,
+    Constants,
+    Fleet,
+    looks,
+    parts,
+)
 
 PHOTOS = 10**8
 DAY = 86_400.0
@@ -63,7 +74,9 @@ class Model:
         self._machine = None if fleet.cores is None else Places(clock, fleet.cores)
         self._database = Places(clock, fleet.database_cores)
         self._disk = Disk(clock, fleet.write)
-        self._account, self._notices = Places(clock, fleet.accounts), Places(clock, 1)
+        self._budgets = [Places(clock, 1) for _ in range(fleet.batches)]
+        self._sums = [Places(clock, 1) for _ in range(fleet.batches * fleet.sums)]
+        self._notices = Places(clock, 1)
         self._calls, self._jobs = Places(clock, fleet.calls), Places(clock, fleet.calls)
         self._store = Places(clock, max(1, round(fleet.puts * fleet.put)))
         self._done = self._operations = 0
@@ -95,16 +108,18 @@ class Model:
 
     def _item(self, worker: Worker) -> Process:
         begun = self._clock.now
-        yield from self._ledger(worker, BEFORE[:2])
+        yield from self._ledger(worker, BEFORE[:HELD_FROM])
         yield self._calls.enter
-        yield from self._ledger(worker, BEFORE[2:])
+        yield from self._ledger(worker, BEFORE[HELD_FROM:-2])
+        yield from self._cpu(worker, self._ledger_cpu)
+        yield from self._begin()
+        yield from self._ledger(worker, BEFORE[-1:])
         yield from self._submit(worker)
         yield from self._ledger(worker, AFTER[:1])
         yield from self._job(worker)
         yield from self._keep(worker)
-        yield from self._ledger(worker, ("row" if self._fleet.sums_at_end else DONE, RELEASE))
+        yield from self._ledger(worker, AFTER[1:])
         self._calls.leave()
-        yield from self._ledger(worker, AFTER[3:])
         yield from self._queue(worker)
         worker.items.leave()
         self._done += 1
@@ -137,9 +152,13 @@ class Model:
     def _own_cpu(self) -> float:
         return self._fleet.constants.worker_cpu * (1 - IN_OPERATIONS) / SHARES
 
+    @property
+    def _ledger_cpu(self) -> float:
+        return self._fleet.constants.worker_cpu * IN_OPERATIONS / len(OPERATIONS)
+
     def _ledger(self, worker: Worker, kinds: tuple[str, ...]) -> Process:
         for kind in kinds:
-            yield from self._cpu(worker, self._fleet.constants.worker_cpu * IN_OPERATIONS / len(OPERATIONS))
+            yield from self._cpu(worker, self._ledger_cpu)
             yield from self._operation(kind, self._fleet.operation_cpu)
 
     def _queue(self, worker: Worker) -> Process:
@@ -155,7 +174,7 @@ class Model:
         begun = self._clock.now
         yield self._clock.wait(self._fleet.way)
         if kind == "row":
-            yield from self._change_account(cpu)
+            yield from self._change_sums(cpu)
         else:
             yield from self._run(self._database, cpu)
         if kind == "notice" and self._fleet.constants.notices:
@@ -165,13 +184,29 @@ class Model:
         self._operations += 1
         self._operating += self._clock.now - begun
 
-    def _change_account(self, cpu: float) -> Process:
-        """Change the batch's account, which nobody else can until that is on the disk."""
-        yield self._account.enter
+    def _begin(self) -> Process:
+        """Write what is begun; within a budget one after the other, each until it is on the disk."""
+        begun, fleet = self._clock.now, self._fleet
+        if fleet.has_budget:
+            yield self._clock.wait(2 * fleet.way)  # to begin a transaction, and to ask for the budget
+            budget = self._chance.choice(self._budgets)
+            yield budget.enter
+            yield self._clock.wait(WAYS_OF_BUDGET * fleet.way)
+            yield from self._change_sums(fleet.operation_cpu)
+            budget.leave()
+        else:
+            yield self._clock.wait(fleet.way)
+            yield from self._change_sums(fleet.operation_cpu)
+        self._operations += 1
+        self._operating += self._clock.now - begun
+
+    def _change_sums(self, cpu: float) -> Process:
+        """Change a record and a part of the batch's sums, which nobody else can until that is on the disk."""
+        part = self._chance.choice(self._sums)
+        yield part.enter
         yield from self._run(self._database, cpu)
-        yield self._clock.wait(self._fleet.way)  # of the COMMIT
         yield self._disk.write
-        self._account.leave()
+        part.leave()
 
     def _cpu(self, worker: Worker, seconds: float) -> Process:
         yield worker.loop.enter
@@ -195,7 +230,6 @@ class Model:
     def _shared(self) -> dict[str, Places]:
         found = {
             "calls at once": self._calls,
-            "the batch's account": self._account,
             "notices": self._notices,
             "the store": self._store,
         }
@@ -204,13 +238,15 @@ class Model:
 
     def _uses(self) -> dict[str, float]:
         uses = {name: places.use() for name, places in self._shared().items()}
+        for name, rows in (("the batch's budget", self._budgets), ("the batch's sums", self._sums)):
+            uses[name] = sum(row.use() for row in rows) / len(rows)
         for name, field in (("workers' CPU", "loop"), ("workers' network", "line"), ("items at once", "items")):
             uses[name] = sum(getattr(worker, field).use() for worker in self._workers) / len(self._workers)
         return uses
 
     def _forget(self) -> None:
         own = [places for each in self._workers for places in (each.loop, each.line, each.items)]
-        for places in (*self._shared().values(), *own, self._jobs):
+        for places in (*self._shared().values(), *self._budgets, *self._sums, *own, self._jobs):
             places.forget()
         self._done = self._operations = 0
         self._seconds = self._operating = 0.0
@@ -219,11 +255,11 @@ class Model:
 SCENARIOS: dict[str, dict[str, object]] = {
     "looks, 5,000 calls": {},
     "callbacks": {"has_callbacks": True},
-    "sums at the end too": {"has_callbacks": True, "sums_at_end": True},
     "a disk of 5 ms": {"has_callbacks": True, "write": 0.005},
-    "and sums in 16 rows": {"has_callbacks": True, "write": 0.005, "sums_at_end": True, "accounts": 16},
+    "and no budget": {"has_callbacks": True, "write": 0.005, "has_budget": False},
     "20,000 calls": {"has_callbacks": True, "calls": 20_000, "at_once": 120},
-    "and sums in 16 rows too": {"has_callbacks": True, "calls": 20_000, "at_once": 120, "accounts": 16},
+    "20,000, no budget": {"has_callbacks": True, "calls": 20_000, "at_once": 120, "has_budget": False},
+    "20,000, four batches": {"has_callbacks": True, "calls": 20_000, "at_once": 120, "batches": 4},
 }
 
 

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 import msgspec
 
 MB = 2**20
-# What an item asks of PostgreSQL, in order. A "commit" waits for the disk, a "row" besides holds the batch's account
-# until then, a "read" waits for nothing, nor does a "notice", of which there is one at a time on the whole server.
-JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM = "read", "read", "read", "row", "commit"
-SUBMITTED, DONE, RELEASE, LEAVE = "commit", "commit", "notice", "read"
-BEFORE, AFTER = (JOIN, WAS_SENT, ACQUIRE, BEGIN, CONFIRM), (SUBMITTED, DONE, RELEASE, LEAVE)
+# What an item asks of PostgreSQL, in order. A "commit" waits for the disk, a "row" besides holds a part of the batch's
+# sums until then, a "read" waits for nothing, nor does a "notice", of which there is one at a time on the whole server.
+WAS_SENT, ACQUIRE, LOOK, BEGIN, CONFIRM = "read", "read", "read", "row", "commit"
+SUBMITTED, DONE, RELEASE = "commit", "row", "notice"
+BEFORE, AFTER = (WAS_SENT, ACQUIRE, LOOK, BEGIN, CONFIRM), (SUBMITTED, DONE, RELEASE)
 OPERATIONS = (*BEFORE, *AFTER)
-HELD_FROM = 2  # operations before the place is taken; after the last but one it is free
-IN_OPERATIONS = 0.5  # share of a worker's CPU that goes into talking with PostgreSQL
+ROWS = OPERATIONS.count("row")
+HELD_FROM = 1  # operations before the place is taken; the last one gives it back
+IN_OPERATIONS = 0.4  # share of a worker's CPU that goes into talking with PostgreSQL
+WAYS_OF_BUDGET = 2  # to PostgreSQL and back while the budget is held: to write, and to commit
 FIRST_LOOK, GROWTH, LAST_LOOK = 2.0, 1.5, 15.0  # seconds between looks at a job, as of `ClientConfig`
 EARLY = 0.945  # of them, on average
 
@@ -90,10 +92,12 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of a job, at least and at most."""
     has_callbacks: bool = False
     """Whether a job's end is known at once; else it is looked for."""
-    accounts: int = 1
-    """Rows among which the sums of the batch are spread, or batches that are at work at once."""
-    sums_at_end: bool = False
-    """Whether an item's end changes them too, besides its beginning."""
+    batches: int = 1
+    """At work at once."""
+    sums: int = 16
+    """Rows of a batch's sums."""
+    has_budget: bool = True
+    """Whether a batch has one: what begins within it begins one after the other."""
     queue: bool = True
     """Whether items come from a queue in PostgreSQL."""
 
@@ -169,11 +173,12 @@ def mean_noticed(fleet: Fleet, steps: int = 200) -> float:
 def held(fleet: Fleet) -> float:
     """Return the seconds for which an item has its place at the service where nothing else is in its way."""
     moved = (fleet.photo + fleet.picture) / fleet.bandwidth
-    kinds = OPERATIONS[HELD_FROM:-1]
+    kinds = OPERATIONS[HELD_FROM:]
     operations = len(kinds) * (fleet.way + fleet.operation_cpu)
-    writes = sum(kind in ("commit", "row") for kind in kinds) * fleet.write + kinds.count("row") * fleet.way
-    own = fleet.constants.worker_cpu * (1 - IN_OPERATIONS * (HELD_FROM + 1) / len(OPERATIONS))
-    return mean_noticed(fleet) + moved + fleet.put + operations + writes + own
+    writes = sum(kind in ("commit", "row") for kind in kinds) * fleet.write
+    budget = (WAYS_OF_BUDGET + 1) * fleet.way if fleet.has_budget else 0.0
+    own = fleet.constants.worker_cpu * (1 - IN_OPERATIONS * HELD_FROM / len(OPERATIONS))
+    return mean_noticed(fleet) + moved + fleet.put + operations + writes + budget + own
 
 
 def parts(fleet: Fleet) -> list[Part]:
@@ -181,11 +186,13 @@ def parts(fleet: Fleet) -> list[Part]:
     costs, count = fleet.constants, fleet.workers
     database = costs.database_cpu + (costs.queue_cpu if fleet.queue else 0.0)
     moved = (fleet.photo + fleet.picture) / fleet.bandwidth
-    account = (1 + fleet.sums_at_end) * (fleet.way + fleet.operation_cpu + fleet.write) / fleet.accounts
+    changed = fleet.operation_cpu + fleet.write
+    budget = WAYS_OF_BUDGET * fleet.way + changed if fleet.has_budget else 0.0
     found = [
         Part("calls at once", fleet.calls / held(fleet)),
         Part("items at once", count * fleet.at_once / held(fleet)),
-        Part("the batch's account", 1 / account if account else math.inf),
+        Part("the batch's budget", fleet.batches / budget if budget else math.inf),
+        Part("the batch's sums", fleet.batches * fleet.sums / (ROWS * changed) if changed else math.inf),
         Part("notices", costs.notices or math.inf),
         Part("the store", fleet.puts),
         Part("workers' network", count / moved if moved else math.inf),

@@ -114,7 +114,8 @@ def test_the_least_part_comes_first() -> None:
     assert parts(SMALL)[0].name == "calls at once"
     assert found["calls at once"] == pytest.approx(40 / held(SMALL)) == pytest.approx(18.0, rel=0.02)
     assert found["PostgreSQL's CPU"] == pytest.approx(8 / 0.007)
-    assert found["the batch's account"] == pytest.approx(1 / (0.0005 + 0.005 / 9 + 0.001))
+    assert found["the batch's budget"] == pytest.approx(1 / (2 * 0.0005 + 0.005 / 8 + 0.001))
+    assert found["the batch's sums"] == pytest.approx(16 / (2 * (0.005 / 8 + 0.001)))
     assert "the machine's CPU" not in found
     together = {part.name: part.rate for part in parts(replace(SMALL, cores=2))}
     assert together["the machine's CPU"] == pytest.approx(2 / 0.017)
@@ -142,8 +143,8 @@ def test_the_model_obeys_littles_law_and_its_bounds() -> None:
 @pytest.mark.parametrize(
     ("change", "busiest"),
     [
-        ({"write": 0.05}, "the batch's account"),
-        ({"write": 0.03, "sums_at_end": True}, "the batch's account"),
+        ({"write": 0.08}, "the batch's budget"),
+        ({"write": 0.06, "has_budget": False, "sums": 1}, "the batch's sums"),
         ({"constants": replace(COSTS, notices=5.0)}, "notices"),
         ({"cores": 1, "job": (0.1, 0.1), "photo": 0.0, "picture": 0.0}, "the machine's CPU"),
         ({"bandwidth": 8.0 * 2**20}, "workers' network"),
@@ -161,9 +162,10 @@ def test_what_is_too_small_is_what_is_busy(change: dict[str, object], busiest: s
     assert found.rate <= parts(fleet)[0].rate * 1.02
 
 
-def test_an_account_in_parts_holds_up_nobody() -> None:
-    slow = replace(SMALL, write=0.05)
-    assert Model(replace(slow, accounts=16)).run(30.0, 60.0).rate > 1.4 * Model(slow).run(30.0, 60.0).rate
+@pytest.mark.parametrize("less", [{"has_budget": False}, {"batches": 4}])
+def test_what_needs_not_begin_one_after_the_other_holds_up_nobody(less: dict[str, object]) -> None:
+    slow = replace(SMALL, write=0.08)
+    assert Model(replace(slow, **less)).run(30.0, 60.0).rate > 1.3 * Model(slow).run(30.0, 60.0).rate
 
 
 def test_the_same_seed_gives_the_same() -> None:

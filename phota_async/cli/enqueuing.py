@@ -20,6 +20,7 @@ from phota_async.distributed.described import CAP, Description, describe
 from phota_async.distributed.encoding import to_arguments
 from phota_async.distributed.queueing import count_tasks, enqueue
 from phota_async.ledger.database import Database
+from phota_async.ledger.fleet import count_over_budget
 from phota_async.ledger.postgres import expect
 from phota_async.ledger.tables import migrate
 from phota_async.training.stores import parse_address
@@ -101,7 +102,7 @@ class Enqueuing:
             app = await scope.enter_async_context(open_app(dsn))
             made = await enqueue(app, iter(self._order.items), batch=self._batch)  # they were checked as a whole
             self._tell(f"{in_words(made, 'item')} enqueued for {database.name}, batch {self._batch!r}: {self._goal()}")
-            return ExitCode.DONE if self._how.no_wait else await self._follow(app)
+            return ExitCode.DONE if self._how.no_wait else await self._follow(app, database)
 
     async def _check(self) -> None:
         """Look at all items before the first is enqueued: their places, and whether they can travel."""
@@ -118,7 +119,11 @@ class Enqueuing:
         """Write how many purchases there will be, for `phota status`."""
         count = await count_parts(self._order.items, one_request=self._options.one_request)
         if count is not None:
-            await expect(database, name_of_take(self._batch, self._options.take), count)
+            await expect(database, self._ledger_name, count)
+
+    @property
+    def _ledger_name(self) -> str:
+        return name_of_take(self._batch, self._options.take)
 
     def _describe(self) -> Description:
         options = self._options
@@ -138,7 +143,7 @@ class Enqueuing:
             one_request=options.one_request,
         )
 
-    async def _follow(self, app: "App") -> int:
+    async def _follow(self, app: "App", database: Database) -> int:
         """Wait until nothing of the batch is left in the queue."""
         clock, told, last = asyncio.get_running_loop().time, -TELL, ""
         while True:
@@ -149,12 +154,17 @@ class Enqueuing:
                 told, last = clock(), line
                 self._tell(line)
             if not left:
-                return self._code(failed)
+                return await self._code(failed, database)
             await asyncio.sleep(LOOK)
 
-    def _code(self, failed: int) -> int:
+    async def _code(self, failed: int, database: Database) -> int:
         if not failed:
             return ExitCode.DONE
+        over = await count_over_budget(database, self._ledger_name)
+        if over:
+            say(f"{in_words(over, 'item')} would pass the budget; the same command with a higher --max-spend buys them")
+        if over >= failed:
+            return ExitCode.BUDGET
         say("why they failed stands in the workers' logs; the same command tries them again")
         return ExitCode.ALL_FAILED if failed >= self._survey.count else ExitCode.SOME_FAILED
 

@@ -31,6 +31,9 @@ BATCHES = """SELECT batch, max(total), sum(committed)::bigint, sum(done)::bigint
     ORDER BY NOT EXISTS (SELECT 1 FROM phota.worker w WHERE w.batch = a.batch AND NOT w.has_ended), batch LIMIT %s"""
 OPEN = """SELECT batch, state, count(*) FROM phota.purchase
     WHERE state NOT IN ('done', 'failed') AND take = 1 GROUP BY batch, state"""
+# The second condition is that of the index.
+NOT_PAID_FOR = """SELECT count(DISTINCT item) FROM phota.purchase
+    WHERE batch = %s AND state = 'planned' AND state NOT IN ('done', 'failed')"""
 LEASES = """SELECT name, count(*) FILTER (WHERE expires_at > clock_timestamp()), count(*)
     FROM phota.lease GROUP BY name ORDER BY name"""
 HOW_MANY = "SELECT count(DISTINCT batch) FROM phota.account"
@@ -151,6 +154,12 @@ async def look_at_fleet(database: Database) -> FleetStatus:
         )
 
     return await database.run(operation)
+
+
+async def count_over_budget(database: Database, batch: str) -> int:
+    """Return how many items of a batch its budget did not allow, in whole or in part."""
+    row = await database.one(NOT_PAID_FOR, (batch,))
+    return int(row[0]) if row else 0
 
 
 async def _check_version(connection: Connection, name: str) -> None:

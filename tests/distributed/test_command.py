@@ -101,8 +101,8 @@ def test_the_budget_holds_over_all_workers_and_can_be_raised_while_they_work(pho
     phota.photos(*(f"in/{number}.jpg" for number in range(6)))
     with worker(phota, dsn), worker(phota, dsn):
         poor = enhance(phota, dsn, "--max-spend", "0.40")
-        assert poor.code == 5
-        assert "3 failed" in poor.err
+        assert poor.code == 7
+        assert "3 items would pass the budget; the same command with a higher --max-spend buys them" in poor.err
         assert len(phota.sandbox.charges) == 3  # 0.12 each
         assert enhance(phota, dsn, "--max-spend", "5").code == 0
     assert len(phota.sandbox.charges) == 6
