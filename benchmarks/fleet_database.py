@@ -11,6 +11,7 @@ import procrastinate
 from psycopg import AsyncConnection
 
 from phota_async import PostgresLeases
+from phota_async.distributed.engine import open_app
 from phota_async.ledger.database import SOON_DURABLE
 
 from .fleet_items import AT_ONCE, CAP, IDLE, ITEMS
@@ -110,8 +111,8 @@ async def measure_queue(server: Server, found: Constants) -> None:
     """Fetch and finish tasks while ever more of them wait."""
     logging.getLogger("procrastinate").setLevel(logging.ERROR)
     dsn = server.create()
-    app, meter, inserted = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn)), None, 0
-    async with app.open_async(), await AsyncConnection.connect(dsn, autocommit=True) as connection:
+    inserted = 0
+    async with open_app(dsn) as app, await AsyncConnection.connect(dsn, autocommit=True) as connection:
         await app.schema_manager.apply_schema_async()
         worker = await app.job_manager.register_worker()
         for backlog in BACKLOGS:

@@ -93,8 +93,8 @@ async def measure_rows(server: Server, found: Constants) -> None:
     """Multiply a real row of the ledger, and look how much room it takes."""
     dsn = server.create()
     meter = Meter(server.data, dsn)
-    async with PostgresLedger(dsn) as ledger:
-        await ledger.join("")
+    async with PostgresLedger(dsn):
+        pass  # the tables are made
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
         await connection.execute(FILL_LEDGER.encode(), (ROWS,))
     size, indexes = meter.one("SELECT pg_total_relation_size('phota.purchase'), pg_indexes_size('phota.purchase')")

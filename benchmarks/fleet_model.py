@@ -21,6 +21,7 @@ from .fleet_measured import MEASURED
 from .fleet_plan import (
     AFTER,
     BEFORE,
+    BEGINS_AT,
     HELD_FROM,
     IN_OPERATIONS,
     OPERATIONS,
@@ -110,10 +111,10 @@ class Model:
         begun = self._clock.now
         yield from self._ledger(worker, BEFORE[:HELD_FROM])
         yield self._calls.enter
-        yield from self._ledger(worker, BEFORE[HELD_FROM:-2])
+        yield from self._ledger(worker, BEFORE[HELD_FROM:BEGINS_AT])
         yield from self._cpu(worker, self._ledger_cpu)
         yield from self._begin()
-        yield from self._ledger(worker, BEFORE[-1:])
+        yield from self._ledger(worker, BEFORE[BEGINS_AT + 1 :])
         yield from self._submit(worker)
         yield from self._ledger(worker, AFTER[:1])
         yield from self._job(worker)
@@ -191,14 +192,14 @@ class Model:
             yield self._clock.wait(2 * fleet.way)  # to begin a transaction, and to ask for the budget
             budget = self._chance.choice(self._budgets)
             yield budget.enter
+            yield from self._run(self._database, fleet.operation_cpu)
             yield self._clock.wait(WAYS_OF_BUDGET * fleet.way)
             yield from self._change_sums(fleet.operation_cpu)
             budget.leave()
+            self._operations += 1
+            self._operating += self._clock.now - begun
         else:
-            yield self._clock.wait(fleet.way)
-            yield from self._change_sums(fleet.operation_cpu)
-        self._operations += 1
-        self._operating += self._clock.now - begun
+            yield from self._operation("row", fleet.operation_cpu)
 
     def _change_sums(self, cpu: float) -> Process:
         """Change a record and a part of the batch's sums, which nobody else can until that is on the disk."""

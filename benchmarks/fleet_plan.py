@@ -15,6 +15,7 @@ MB = 2**20
 WAS_SENT, ACQUIRE, LOOK, BEGIN, CONFIRM = "read", "read", "read", "row", "commit"
 SUBMITTED, DONE, RELEASE = "commit", "row", "notice"
 BEFORE, AFTER = (WAS_SENT, ACQUIRE, LOOK, BEGIN, CONFIRM), (SUBMITTED, DONE, RELEASE)
+BEGINS_AT = 3  # of BEFORE
 OPERATIONS = (*BEFORE, *AFTER)
 ROWS = OPERATIONS.count("row")
 HELD_FROM = 1  # operations before the place is taken; the last one gives it back
@@ -187,7 +188,7 @@ def parts(fleet: Fleet) -> list[Part]:
     database = costs.database_cpu + (costs.queue_cpu if fleet.queue else 0.0)
     moved = (fleet.photo + fleet.picture) / fleet.bandwidth
     changed = fleet.operation_cpu + fleet.write
-    budget = WAYS_OF_BUDGET * fleet.way + changed if fleet.has_budget else 0.0
+    budget = WAYS_OF_BUDGET * fleet.way + fleet.operation_cpu + changed if fleet.has_budget else 0.0
     found = [
         Part("calls at once", fleet.calls / held(fleet)),
         Part("items at once", count * fleet.at_once / held(fleet)),

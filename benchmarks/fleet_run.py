@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-import procrastinate
 import psycopg
 
 from phota_async import BatchItem, GenerateRequest, PostgresLedger
 from phota_async.distributed import enqueue, prepare
+from phota_async.distributed.engine import open_app
 from phota_async.ledger import State
 
 from .fleet_meter import Server
@@ -82,7 +82,6 @@ class Fleet:
         self.settings = Settings(
             dsn=self.dsn, base_url=service.base_url, api_key=service.api_key, folder=str(folder), **settings
         )
-        self.app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self.dsn))
         self.again = 0
         self._numbers: dict[int, int] = {}  # of workers in the queue, by process
 
@@ -113,9 +112,9 @@ class Fleet:
 
     async def enqueue(self, items: list[BatchItem]) -> None:
         """Let items wait in the queue."""
-        async with self.app.open_async():
-            await prepare(self.app)
-            await enqueue(self.app, items)
+        async with open_app(self.dsn) as app:
+            await prepare(app)
+            await enqueue(app, items)
 
     async def sold(self, count: int) -> None:
         """Wait until the service took so many jobs."""

@@ -114,7 +114,7 @@ def test_the_least_part_comes_first() -> None:
     assert parts(SMALL)[0].name == "calls at once"
     assert found["calls at once"] == pytest.approx(40 / held(SMALL)) == pytest.approx(18.0, rel=0.02)
     assert found["PostgreSQL's CPU"] == pytest.approx(8 / 0.007)
-    assert found["the batch's budget"] == pytest.approx(1 / (2 * 0.0005 + 0.005 / 8 + 0.001))
+    assert found["the batch's budget"] == pytest.approx(1 / (2 * 0.0005 + 2 * 0.005 / 8 + 0.001))
     assert found["the batch's sums"] == pytest.approx(16 / (2 * (0.005 / 8 + 0.001)))
     assert "the machine's CPU" not in found
     together = {part.name: part.rate for part in parts(replace(SMALL, cores=2))}

@@ -9,9 +9,10 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 
-from ..ledger.database import commit_at_once, lasting
+from ..ledger.database import lasting
 from .encoding import TASK
 from .lasting import run_again
+from .preparing import commit_at_once
 from .repeating import delay_before_next
 from .runners import Runners
 from .strays import UnderWay

@@ -26,14 +26,15 @@ CONNECTIONS = 4  # at most: a server has some hundred for all processes, and wha
 CONNECT_TIMEOUT = 5  # seconds
 # A peer that is gone without a word is noticed after some 25 s, also by a connection that only listens.
 KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+PROMPT = 1.0  # seconds within which an answer comes that says what time it is
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between attempts
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 # A condition that always holds: the commit waits for no write of the log. A crash of the server may undo it, unless
 # something later was made durable: the log is written in order.
 SOON_DURABLE = "set_config('synchronous_commit', 'off', true) = 'off'"
-# A process that stands still within a transaction must not keep others from theirs.
+# A process that stands still within a transaction must not keep others from theirs. Numbers come as they are stored.
 SETTINGS = """SET synchronous_commit = on; SET statement_timeout = '30s';
-    SET idle_in_transaction_session_timeout = '10s'"""
+    SET idle_in_transaction_session_timeout = '10s'; SET extra_float_digits = 3"""
 
 
 class Database:
@@ -69,7 +70,7 @@ class Database:
         Args:
             operation: What to do.
             patience: Seconds for which the server may be away; ``None`` takes the usual ones.
-            is_single: Whether it is one statement, which is a transaction by itself: a third of the way.
+            is_single: Whether each statement is a transaction by itself: a third of the way where there is but one.
 
         Raises:
             LedgerError: The server stayed away, or refuses what is asked.
@@ -123,7 +124,9 @@ class Database:
 
     def learn(self, now: float, before: float) -> None:
         """Learn the same of an answer that told the server's time, which was asked for at ``before``."""
-        self._ahead = now - (before + time.monotonic()) / 2
+        after = time.monotonic()
+        if self._ahead is None or after - before < PROMPT:
+            self._ahead = now - (before + after) / 2
 
     def to_read(self) -> "Database":
         """Return the same one to be looked at only, with connections of its own."""
@@ -158,11 +161,6 @@ class Database:
             else:
                 self._idle.append(connection)
             return value
-
-
-async def commit_at_once(connection: Connection) -> None:
-    """Let each statement be a transaction by itself: a third of the way where that is all that is wanted."""
-    await connection.set_autocommit(True)
 
 
 async def lasting(attempt: Callable[[], Awaitable[T]], name: str, *, patience: float) -> T:

@@ -13,8 +13,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
@@ -73,7 +75,7 @@ class PostgresLedger:
         self.clock: Callable[[], float] = clock or self._database.clock
         self._presence = Presence(self._database, ttl=ttl, worker=worker)
         self._entered: defaultdict[str, set[int]] = defaultdict(set)
-        self._cap_turn = asyncio.Lock()  # who waits for a batch's account keeps a connection
+        self._cap_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by batch
         self._scope: AsyncExitStack | None = None
 
     @property
@@ -106,8 +108,8 @@ class PostgresLedger:
 
     async def enter(self, batch: str) -> int:
         """Begin a run of a batch beside others and return its number."""
-        run = await self.join(batch)
-        await self._presence.write(run)
+        self._check_open()
+        run = await self._presence.enter(batch)
         self._entered[batch].add(run)
         return run
 
@@ -135,12 +137,10 @@ class PostgresLedger:
 
     async def leave(self, batch: str, run: int | None = None) -> None:
         """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
-        entered = self._entered[batch]
-        runs = [run] if run is not None else list(entered)
-        is_whole_batch = not entered.isdisjoint(runs)
-        entered.difference_update(runs)
+        runs = [run] if run is not None else list(self._entered[batch])
+        self._entered[batch].difference_update(runs)
         if runs:
-            await self._presence.leave(batch, runs, at_once=is_whole_batch)
+            await self._presence.leave(batch, runs)
 
     async def was_sent(self, purchase: str) -> bool:
         """Whether a purchase may have been bought already; takes nothing up."""
@@ -151,9 +151,17 @@ class PostgresLedger:
 
         Waits while another run that lives has the item's record.
         """
-        ticket = secrets.token_hex(16)
+        ticket, tries = secrets.token_hex(16), count()
+
+        async def attempt(connection: Connection) -> Begun | None:
+            place = (wish.purchase, ticket)
+            if next(tries) and (row := await shared_rows.one(connection, shared_rows.BY_TICKET, place)):
+                return rules.begun_before(to_record(row), wish)  # the answer to an earlier try was lost
+            seen = await self._look(connection, wish)
+            return None if seen.is_taken else await self._decide(connection, wish, seen, ticket)
+
         with self._presence.taking(wish.run, wish.purchase):
-            begun = await self._when_free(lambda: self._begin(wish, ticket))
+            begun = await self._when_free(partial(self._in_turn, wish, attempt))
         self._presence.hold(wish.run, begun.record)
         self._presence.figures.begun(begun, wish)
         return begun
@@ -225,49 +233,50 @@ class PostgresLedger:
         return await self._run(lambda connection: shared_rows.page(connection, batch, after, PAGE))
 
     async def _when_free(self, operation: Callable[[], Awaitable[T | None]]) -> T:
-        """Run an operation until it has an answer, which it has not while another run has the record."""
+        """Run an operation until it has an answer, which it has not while another run has the record or changes it."""
         delay = FIRST_LOOK
         while (found := await operation()) is None:
             await asyncio.sleep(delay)
             delay = min(2 * delay, NEXT_LOOKS)
         return found
 
-    async def _begin(self, wish: Wish, ticket: str) -> Begun | None:
-        """Look what there is, decide, and write that if all is still so; otherwise look again."""
-        while True:
-            seen = await self._look(wish)
-            if seen.is_taken:
-                return None
-            begun = await self._decide(wish, seen, ticket)
-            if begun is None and (row := await self._one(shared_rows.BY_TICKET, wish.purchase, ticket)):
-                begun = rules.begun_before(to_record(row), wish)  # the answer to an earlier try was lost
-            if begun is not None:
-                return begun
+    async def _in_turn(self, wish: Wish, attempt: Callable[[Connection], Awaitable[Begun | None]]) -> Begun | None:
+        """Make an attempt. Of those who may wait for a batch's cap, one of this process keeps a connection."""
+        self._check_open()
+        if wish.cap is None:
+            return await self._database.run(attempt, is_single=True)
+        async with self._cap_turns.setdefault(wish.batch, asyncio.Lock()):
+            return await self._database.run(attempt, is_single=True)
 
-    async def _look(self, wish: Wish) -> shared_rows.Seen:
+    async def _look(self, connection: Connection, wish: Wish) -> shared_rows.Seen:
+        """See what there is for a wish, and what time it is."""
         before = time.monotonic()
-        row = await self._one(*shared_rows.look(wish, self._presence.joining(wish.run)))
-        assert row is not None  # noqa: S101 - it gives one
-        self._presence.was_written(wish.run)
-        seen = shared_rows.to_seen(row)
+        seen = await shared_rows.look(connection, wish, self._presence.joining(wish.run))
+        self._presence.joined(wish.run)
         self._database.learn(seen.now, before)
         return seen
 
-    async def _decide(self, wish: Wish, seen: shared_rows.Seen, ticket: str) -> Begun | None:
-        """Write what is to be done; ``None`` when somebody else changed something meanwhile."""
-        if wish.cap is not None and not (seen.record and rules.is_sold(seen.record)):
-            async with self._cap_turn:
-                return await self._run(partial(self._decide_within, wish, seen, ticket))
-        begun = rules.begin(seen.record, self._at(wish, seen.now), copy=seen.copy)
-        return begun if await self._one(*shared_rows.begin_unchanged(seen, begun.record, ticket)) else None
+    async def _decide(self, connection: Connection, wish: Wish, seen: shared_rows.Seen, ticket: str) -> Begun | None:
+        """Decide what to do and write that; ``None`` when somebody else has changed something meanwhile."""
+        is_alone = shared_rows.is_by_itself(seen, wish)
+        is_capped = wish.cap is not None and not (seen.record and rules.is_sold(seen.record))
+        if is_alone and not is_capped:
+            return await self._write(connection, wish, seen, ticket)
+        async with connection.transaction():
+            spent = 0
+            if is_capped:
+                spent, now = await shared_rows.take_account(connection, wish.batch)
+                seen = seen._replace(now=now)
+            if not is_alone:
+                await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
+                seen = await self._look(connection, wish)
+            return None if seen.is_taken else await self._write(connection, wish, seen, ticket, spent)
 
-    async def _decide_within(
-        self, wish: Wish, seen: shared_rows.Seen, ticket: str, connection: Connection
+    async def _write(
+        self, connection: Connection, wish: Wish, seen: shared_rows.Seen, ticket: str, spent: int = 0
     ) -> Begun | None:
-        """Do so within the cap, while nobody else begins anything of it."""
-        spent, now = await shared_rows.take_account(connection, wish.batch)
-        begun = rules.begin(seen.record, self._at(wish, now), copy=seen.copy, committed=spent)
-        seen = seen._replace(now=now)
+        copy = seen.copy if seen.record is None else seen.record.copy
+        begun = rules.begin(seen.record, self._at(wish, seen.now), copy=copy, committed=spent)
         statement, *values = shared_rows.begin_unchanged(seen, begun.record, ticket)
         return begun if await shared_rows.one(connection, statement, values) else None
 

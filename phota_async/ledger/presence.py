@@ -8,9 +8,9 @@ import asyncio
 import os
 import secrets
 import socket
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import msgspec
 
@@ -23,11 +23,11 @@ FORGOTTEN = 86400.0  # seconds after which a run that died, and a worker that is
 LONGEST_NAME = 200  # characters
 RUN_BITS = 62  # of a bigint
 MOST_LEFT = 500  # runs that ended and of which others are not told yet
-HELD = (State.PLANNED, State.INTENT, State.SUBMITTED)
+CLAIMS = (State.PLANNED, State.INTENT, State.SUBMITTED)  # a record in such a state is its run's alone
 # A run that is lost with the server loses nothing: what it took up is durable later, and passes for a dead one's. Its
 # number is drawn: a sequence could give it again after a crash, and what is another's would pass for one's own.
 JOIN = f"""INSERT INTO phota.run (run, batch, expires_at)
-    SELECT %s, %s, clock_timestamp() + make_interval(secs => %s) WHERE %s AND {SOON_DURABLE}
+    SELECT %s, %s, clock_timestamp() + make_interval(secs => %s) WHERE {SOON_DURABLE}
     ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
 BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
     SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
@@ -69,8 +69,8 @@ class Presence:
         self._session = secrets.token_hex(16)
         self._runs: dict[int, str] = {}  # run: batch
         self._unwritten: set[int] = set()  # of them: the server knows them when they take something up
-        self._holds: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)  # by run, what nobody else may take up
-        self._left: list[int] = []  # ended, and held nothing any more
+        self._holds: dict[int, set[tuple[str, int]]] = {}  # by run of one item, what nobody else may take up
+        self._left: list[int] = []  # ended, of which the server was not told yet
         self._news = asyncio.Event()
         self.figures = Figures()
 
@@ -94,73 +94,88 @@ class Presence:
             self._news.set()
 
     def join(self, batch: str) -> int:
-        """Begin a run of a batch and return its number; others see it when it takes something up."""
+        """Begin a run of one item and return its number; others see it when it takes something up."""
+        run = self._begin(batch)
+        self._holds[run] = set()
+        return run
+
+    async def enter(self, batch: str) -> int:
+        """Begin a run of a whole batch, which others see, and return its number."""
+        run = self._begin(batch)
+        try:
+            await self.write(run)
+        except BaseException:
+            await self.leave(batch, [run])
+            raise
+        return run
+
+    async def write(self, run: int) -> None:
+        """Let others see a run."""
+        if joining := self.joining(run):
+            await self._database.one(JOIN, joining)
+            self.joined(run)
+
+    def joining(self, run: int) -> tuple[Any, ...]:
+        """Return the values of `JOIN` for a run that others do not see yet, and none for another one."""
+        return (run, self._runs[run], self._ttl) if run in self._unwritten else ()
+
+    def joined(self, run: int) -> None:
+        """Note that others see a run."""
+        self._unwritten.discard(run)
+
+    def hold(self, run: int, record: Record) -> None:
+        """Note what a run holds, or holds no more."""
+        if (holds := self._holds.get(run)) is not None:
+            (holds.add if record.state in CLAIMS else holds.discard)((record.purchase, record.copy))
+
+    @contextmanager
+    def taking(self, run: int, purchase: str) -> Iterator[None]:
+        """Count a purchase as held by a run while it takes it up."""
+        holds = self._holds.get(run, set())
+        holds.add((purchase, 0))
+        yield  # who is broken off here may have taken it up: it stays so
+        holds.discard((purchase, 0))
+
+    async def leave(self, batch: str, runs: Sequence[int]) -> None:
+        """End runs of a batch. Never raises: they end by themselves.
+
+        Others see that now, unless the runs held nothing: those are in nobody's way.
+        """
+        for run in runs:
+            self._runs.pop(run, None)
+        self._unwritten.difference_update(runs)
+        self._left += runs
+        self.figures.left(batch, runs)
+        held = [self._holds.pop(run, True) for run in runs]
+        if any(held) or len(self._left) >= MOST_LEFT:
+            await self._tell_left()
+
+    async def _tell_left(self) -> None:
+        """Let others see which runs ended; what they do not hear now they are told later."""
+        told = tuple(self._left)
+        if told:
+            with suppress(LedgerError):
+                await self._database.one(LEAVE, (list(told),), patience=0.0)
+                del self._left[: len(told)]
+
+    def _begin(self, batch: str) -> int:
         run = secrets.randbits(RUN_BITS)
         self._runs[run] = batch
         self._unwritten.add(run)
         self.attend(batch)
         return run
 
-    async def write(self, run: int) -> None:
-        """Let others see a run."""
-        if run in self._unwritten:
-            await self._database.one(JOIN, self.joining(run))
-            self._unwritten.discard(run)
-
-    def joining(self, run: int) -> tuple[int, str, float, bool]:
-        """Return the values of `JOIN`, which does nothing for a run that is written."""
-        return run, self._runs.get(run, ""), self._ttl, run in self._unwritten
-
-    def was_written(self, run: int) -> None:
-        """Note that a statement with `JOIN` in it has come to its end."""
-        self._unwritten.discard(run)
-
-    def hold(self, run: int, record: Record) -> None:
-        """Note what a run holds, or holds no more."""
-        holds = self._holds[run]
-        (holds.add if record.state in HELD else holds.discard)((record.purchase, record.copy))
-
-    @contextmanager
-    def taking(self, run: int, purchase: str) -> Iterator[None]:
-        """Count a purchase as held by a run while it takes it up; should that break off, nobody knows better."""
-        self._holds[run].add((purchase, 0))
-        yield
-        self._holds[run].discard((purchase, 0))
-
-    async def leave(self, batch: str, runs: Sequence[int], *, at_once: bool = True) -> None:
-        """End runs of a batch. Never raises: they end by themselves.
-
-        Args:
-            batch: Its name.
-            runs: Their numbers.
-            at_once: Whether others shall see it now; what held nothing at its end is in nobody's way.
-        """
-        for each in runs:
-            self._runs.pop(each, None)
-            at_once |= bool(self._holds.pop(each, None))
-        self.figures.left(batch, runs)
-        self._left += [run for run in runs if run not in self._unwritten]
-        self._unwritten.difference_update(runs)
-        if at_once or len(self._left) >= MOST_LEFT:
-            await self._forget_left()
-
-    async def _forget_left(self) -> None:
-        left, self._left = self._left, []
-        if left:
-            with suppress(LedgerError):  # they end by themselves
-                await self._database.one(LEAVE, (left,))
-
     async def live(self) -> None:
         """Give signs of life, until cancelled."""
         while True:
             await asyncio.sleep(self._ttl / 3)
             self._news.set()
-            await self._forget_left()
             if self._runs:
-                try:
+                with suppress(
+                    LedgerError
+                ):  # who needs the server hears of it; others may take up what is ours meanwhile
                     await self._database.one(BEAT, (self._ttl, list(self._runs), list(self._runs.values())))
-                except LedgerError:  # whoever needs the server hears of it; others may take up what is ours meanwhile
-                    continue
+            await self._tell_left()
 
     async def keep_telling(self) -> None:
         """Tell of the work with each sign of life, and at once when another batch is begun, until cancelled."""
@@ -187,7 +202,7 @@ class Presence:
 
     async def end(self) -> None:
         """Tell the last figures. Never raises: who is not heard of passes for dead, which costs nothing."""
-        await self._forget_left()
+        await self._tell_left()
         try:
             await self.tell(has_ended=True, patience=0.0)
         except LedgerError:

@@ -1,14 +1,14 @@
 """Records as rows of ``phota.purchase`` in a PostgreSQL; see `rows` for the columns.
 
-Order of locks, so that nobody waits in a ring: the batch's cap, a purchase's rows, the batch's sums.
+Order of locks, so that nobody waits in a ring: the batch's cap, a purchase's turn, its rows, the batch's sums.
 """
 
 import zlib
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from .database import NOW, Connection
-from .presence import JOIN
+from .presence import CLAIMS, JOIN
 from .records import Record, Wish
 from .rows import COLUMNS, check_same, to_record, to_row
 from .sums import Sums
@@ -17,25 +17,25 @@ PARTS = 16  # of a batch's sums, so that changes of records wait less for each o
 STALE = 10.0  # seconds after which what was seen is no ground for a decision: a process may have stood still
 _NAMES = ", ".join(COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
-_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in (*COLUMNS, "ticket") if name not in ("purchase", "copy"))
 # Whether another run is at it: what it took up is its own as long as it lives and has not ended it.
-_CLAIMED = """(p.state IN ('planned', 'intent', 'submitted')
-    AND EXISTS (SELECT 1 FROM phota.run r WHERE r.run = p.run AND r.expires_at > clock_timestamp()))"""
+_CLAIMED = f"""(p.state IN ({", ".join(f"'{state}'" for state in CLAIMS)})
+    AND EXISTS (SELECT 1 FROM phota.run r WHERE r.run = p.run AND r.expires_at > clock_timestamp()))"""  # noqa: S608
 _ROW = ", ".join(f"p.{name}" for name in COLUMNS)
-PUT = f"""INSERT INTO phota.purchase ({_NAMES}, ticket) VALUES ({_MARKS}, %s)
-    ON CONFLICT (purchase, copy) DO UPDATE SET {_CHANGES}"""  # noqa: S608 - names of ours
-UPDATE = f"""UPDATE phota.purchase SET ({_NAMES}) = ROW ({_MARKS}) WHERE purchase = %s AND copy = %s"""  # noqa: S608
+_SET = f"UPDATE phota.purchase AS p SET ({_NAMES}) = ROW ({_MARKS})"  # noqa: S608 - names of ours
+_PLACE = "WHERE p.purchase = %s AND p.copy = %s"
+UPDATE = f"{_SET} {_PLACE}"
 GET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND copy = %s FOR UPDATE"  # noqa: S608
 BY_TICKET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND ticket = %s"  # noqa: S608
 # The time, the number of a new record among equal purchases, and the record that this run may take up. No lock is
 # taken: whoever decides by it writes only what is still as it was seen.
-LOOK = f"""WITH joined AS ({JOIN})
-    SELECT {NOW}, (SELECT coalesce(max(copy), 0) + 1 FROM phota.purchase WHERE purchase = %s), found.*
+LOOK = f"""SELECT {NOW}, (SELECT coalesce(max(copy), 0) + 1 FROM phota.purchase WHERE purchase = %s), found.*
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
         SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
         WHERE purchase = %s AND run <> %s AND (item = %s OR NOT (%s OR {_CLAIMED}))
         ORDER BY item = %s DESC, copy LIMIT 1
-    ) AS found ON true"""  # noqa: S608
+    ) AS found ON true"""  # noqa: S608 - names of ours
+JOIN_AND_LOOK = f"WITH joined AS ({JOIN}) {LOOK}"
+TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 FIND_JOB = f"""SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
     WHERE batch = %s AND state = 'submitted' AND state NOT IN ('done', 'failed')
     AND item = %s AND operation = %s AND take = %s AND run <> %s ORDER BY purchase, copy LIMIT 1 FOR UPDATE OF p"""  # noqa: S608
@@ -51,23 +51,36 @@ _SUMS = "INSERT INTO phota.account AS a (batch, part, committed, done, failed, s
 _ADDED = """ON CONFLICT (batch, part) DO UPDATE SET committed = a.committed + excluded.committed,
         done = a.done + excluded.done, failed = a.failed + excluded.failed, spent = a.spent + excluded.spent"""
 ADD = f"{_SUMS} VALUES (%s, %s, %s, %s, %s, %s) {_ADDED}"
-_IN_TIME = f"{NOW} < %s"
-_NEW = f"""INSERT INTO phota.purchase ({_NAMES}, ticket) SELECT {_MARKS}, %s WHERE {_IN_TIME}
+_NEW = f"""INSERT INTO phota.purchase ({_NAMES}, ticket) SELECT {_MARKS}, %s
         ON CONFLICT (purchase, copy) DO NOTHING RETURNING batch"""
 # All columns as they were seen: whoever changed one of them since is heard first.
-_UNCHANGED = f"AND ROW ({_NAMES}) IS NOT DISTINCT FROM ROW ({_MARKS})"
-_CHANGED = f"{UPDATE} {_UNCHANGED} RETURNING batch"
-_BEGUN = f"{UPDATE.replace(' WHERE', ', ticket = %s WHERE')} {_UNCHANGED} AND {_IN_TIME} RETURNING batch"
+_UNCHANGED = f"ROW ({_ROW}) IS NOT DISTINCT FROM ROW ({_MARKS})"
+_CHANGED = f"{_SET} {_PLACE} AND {_UNCHANGED} RETURNING batch"
+# Nor may it be another run's by now, or what was seen be so old that the service may have forgotten an id meanwhile.
+_BEGUN = f"""{_SET}, ticket = %s {_PLACE} AND {_UNCHANGED} AND NOT {_CLAIMED} AND {NOW} < %s RETURNING batch"""
 
 
-def _counted(statement: str) -> tuple[str, str]:
-    """Return a statement that changes a record, and the same with what it adds to the sums."""
-    changed = f"WITH changed AS ({statement})"
-    added = f"{_SUMS} SELECT batch, %s::int, %s::bigint, %s::bigint, %s::bigint, %s::bigint FROM changed {_ADDED}"  # noqa: S608
-    return f"{changed} SELECT batch FROM changed", f"{changed}, counted AS ({added}) SELECT batch FROM changed"  # noqa: S608
+class _Writing(NamedTuple):
+    """A statement that changes a record if it can, and gives a row if it did."""
+
+    alone: str
+    counted: str
+    """The same, with what that adds to the sums."""
+
+    @classmethod
+    def of(cls, statement: str) -> Self:
+        changed = f"WITH changed AS ({statement})"
+        added = f"{_SUMS} SELECT batch, %s::int, %s::bigint, %s::bigint, %s::bigint, %s::bigint FROM changed {_ADDED}"  # noqa: S608
+        counted = f"{changed}, counted AS ({added}) SELECT batch FROM changed"  # noqa: S608
+        return cls(f"{changed} SELECT batch FROM changed", counted)  # noqa: S608
+
+    def values(self, given: Iterable[Any], before: Record | None, after: Record) -> tuple[str, *tuple[Any, ...]]:
+        """Return the statement for a record that becomes another one, and its values."""
+        added = Sums.of(after).since(Sums.of(before))
+        return (self.counted, *given, part_of(after), *added) if any(added) else (self.alone, *given)
 
 
-INSERT, CHANGE, BEGIN = _counted(_NEW), _counted(_CHANGED), _counted(_BEGUN)
+NEW, CHANGED, BEGUN = _Writing.of(_NEW), _Writing.of(_CHANGED), _Writing.of(_BEGUN)
 
 
 class Seen(NamedTuple):
@@ -76,7 +89,7 @@ class Seen(NamedTuple):
     now: float
     """The server's Unix time."""
     copy: int
-    """The number of a new record among equal purchases."""
+    """The number that a new record would get among equal purchases."""
     is_taken: bool
     """Whether another run has the record."""
     record: Record | None
@@ -90,11 +103,6 @@ async def one(connection: Connection, statement: str, values: Iterable[Any]) -> 
     return await (await connection.execute(statement.encode(), tuple(values))).fetchone()
 
 
-async def put(connection: Connection, record: Record, ticket: str) -> None:
-    """Write a record, and by which call."""
-    await connection.execute(PUT.encode(), (*to_row(record), ticket))
-
-
 async def update(connection: Connection, record: Record) -> None:
     """Write a record that is there."""
     await connection.execute(UPDATE.encode(), (*to_row(record), record.purchase, record.copy))
@@ -103,24 +111,20 @@ async def update(connection: Connection, record: Record) -> None:
 def change_unchanged(seen: Record, changed: Record) -> tuple[str, *tuple[Any, ...]]:
     """Return the one statement that writes a record, if it is as seen, and the sums; a row says that it did."""
     values = (*to_row(changed), seen.purchase, seen.copy, *to_row(seen))
-    return _with_sums(CHANGE, values, seen, changed)
+    return CHANGED.values(values, seen, changed)
 
 
 def begin_unchanged(seen: Seen, begun: Record, ticket: str) -> tuple[str, *tuple[Any, ...]]:
-    """Return the one statement that writes what is begun, if all is as seen and in time; a row says that it did."""
-    until = seen.now + STALE
+    """Return the one statement that writes what is begun, if all is as seen; a row says that it did."""
     if seen.record is None:
-        return _with_sums(INSERT, (*to_row(begun), ticket, until), None, begun)
-    place = (begun.purchase, begun.copy)
-    return _with_sums(BEGIN, (*to_row(begun), ticket, *place, *seen.row, until), seen.record, begun)
+        return insert(begun, ticket)
+    values = (*to_row(begun), ticket, begun.purchase, begun.copy, *seen.row, seen.now + STALE)
+    return BEGUN.values(values, seen.record, begun)
 
 
-def _with_sums(
-    statements: tuple[str, str], values: tuple[Any, ...], before: Record | None, after: Record
-) -> tuple[str, *tuple[Any, ...]]:
-    alone, counted = statements
-    added = Sums.of(after).since(Sums.of(before))
-    return (counted, *values, part_of(after), *added) if any(added) else (alone, *values)
+def insert(record: Record, ticket: str) -> tuple[str, *tuple[Any, ...]]:
+    """Return the one statement that writes a record, unless there is one in its place; a row says that it did."""
+    return NEW.values((*to_row(record), ticket), None, record)
 
 
 def part_of(record: Record) -> int:
@@ -134,23 +138,28 @@ async def get(connection: Connection, record: Record) -> Record | None:
     return None if row is None else to_record(row)
 
 
-def look(wish: Wish, joining: tuple[Any, ...]) -> tuple[str, *tuple[Any, ...]]:
-    """Return the one statement that tells what there is for a wish, and says that its run is alive.
+async def look(connection: Connection, wish: Wish, joining: tuple[Any, ...] = ()) -> Seen:
+    """Return what there is for a wish.
 
     Args:
+        connection: To look by.
         wish: What is wanted.
-        joining: Values of `JOIN`.
+        joining: Values of `JOIN`, where the wish's run is to be seen by others from now on.
     """
-    return (LOOK, *joining, wish.purchase, wish.purchase, wish.run, wish.item, wish.by_item, wish.item)
+    statement, place = JOIN_AND_LOOK if joining else LOOK, (wish.purchase, wish.purchase, wish.run, wish.item)
+    row = await one(connection, statement, (*joining, *place, wish.by_item, wish.item))
+    assert row is not None  # noqa: S101 - it gives one
+    now, copy, is_taken, *stored = row
+    found = None if is_taken is None else to_record(stored)
+    return Seen(now, copy, bool(is_taken), found, tuple(stored))
 
 
-def to_seen(row: tuple[Any, ...]) -> Seen:
-    """Return what `look` found."""
-    now, copy, is_taken = row[:3]
-    if is_taken is None:
-        return Seen(now, copy, is_taken=False, record=None, row=())
-    found = to_record(row[3:])
-    return Seen(now, found.copy, is_taken, found, row[3:])
+def is_by_itself(seen: Seen, wish: Wish) -> bool:
+    """Whether nobody can take up, or make, another record for the item than the one that is looked at.
+
+    What others do to that one is noticed as it is written; what they do to others, only in the purchase's turn.
+    """
+    return seen.copy == 1 if seen.record is None else seen.record.item == wish.item
 
 
 async def find_job(connection: Connection, wish: Wish) -> tuple[bool, Record] | None:
@@ -200,8 +209,6 @@ async def page(connection: Connection, batch: str | None, after: tuple[str, int]
 async def load(connection: Connection, records: Iterable[Record], name: str) -> None:
     """Write records as another ledger had them, unless one is there that says otherwise."""
     for record in records:
-        stored = await get(connection, record)
-        check_same(stored, record, name)
-        if stored is None:
-            await put(connection, record, "")
-            await count(connection, None, record)
+        statement, *values = insert(record, "")
+        if await one(connection, statement, values) is None:
+            check_same(await get(connection, record), record, name)

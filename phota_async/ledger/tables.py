@@ -59,8 +59,8 @@ QUICKER = (  # what an item asks of the server in fewer rounds, and sums that do
     ALTER TABLE phota.account ADD COLUMN part integer NOT NULL DEFAULT 0, DROP CONSTRAINT account_pkey,
         ADD PRIMARY KEY (batch, part)
     """,
-    # Whoever has part 0 is the only one who checks the batch's cap; its sums have parts of their own. What others
-    # summed up before is seen: each statement of the function looks anew.
+    # Whoever has part 0 is the only one who checks the batch's cap; what changes the sums changes the other parts. What
+    # others summed up before is seen: each statement of the function looks anew.
     """
     CREATE FUNCTION phota.take_account(this_batch text, OUT committed bigint, OUT seen_at float8)
     LANGUAGE plpgsql AS $$
@@ -106,7 +106,7 @@ async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS) ->
     """Bring the tables to the newest version, whoever else tries that now.
 
     Raises:
-        LedgerError: A newer client made them, or this user may not make them.
+        LedgerError: A newer client made them, this user may not make them, or older clients are at work on them.
     """
 
     async def operation(connection: Connection) -> None:
@@ -115,6 +115,8 @@ async def migrate(database: Database, steps: Sequence[Sequence[str]] = STEPS) ->
         version = await version_of(connection, database.name, steps)
         if version is None:
             version = await _make_place(connection)
+        elif version < len(steps):
+            await _check_idle(connection, database.name)
         for step in steps[version:]:
             for statement in step:
                 await connection.execute(statement.encode())
@@ -146,6 +148,15 @@ async def version_of(connection: Connection, name: str, steps: Sequence[Sequence
             hint="a newer phota_async made them: use that one"
         )
     return version
+
+
+async def _check_idle(connection: Connection, name: str) -> None:
+    """Raise `LedgerError` while a run is alive: clients of before could not go on with newer tables."""
+    alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
+    if await (await connection.execute(alive)).fetchone():
+        raise LedgerError(f"{name}: expected tables that nobody is at work on, got older ones in use").with_context(
+            hint="end the workers of the older version first; what they have begun is finished by the next ones"
+        )
 
 
 async def _make_place(connection: Connection) -> int:

@@ -44,7 +44,7 @@ class PostgresRate(SharedRate):
         lateness: float = LATENESS,
     ) -> None:
         super().__init__(limit, name=name, period=period, burst=burst, lateness=lateness)
-        self._database = Database(dsn, patience=FOREVER, connections=1)
+        self._database = Database(dsn, patience=FOREVER, connections=3)
         self.where = self._database.name
 
     async def _open(self) -> None:

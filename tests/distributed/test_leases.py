@@ -148,6 +148,16 @@ async def test_who_lost_a_place_to_a_takeover_sends_nothing(opened: Opened) -> N
         assert await leases.adopt("b") is None
 
 
+async def test_a_place_whose_answer_was_lost_is_had_once(shared: Shared) -> None:
+    async with shared.make(2) as leases:
+        assert [await leases._take("a", "mine", patience=None) for _ in range(2)] == [True, True]
+        assert not await leases._take("a", "another", patience=None)  # though there is a free one: it stays so
+        assert await leases.held() == 1
+        assert await leases._take("b", "another", patience=None)
+        assert not await leases._take("c", "one more", patience=None)
+        assert await leases.held() == 2
+
+
 async def test_one_who_is_cut_off_while_waiting_takes_nothing(opened: Opened) -> None:
     async with opened(1) as leases:
         lease = await leases.acquire("a")

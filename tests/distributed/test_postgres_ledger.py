@@ -4,9 +4,8 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -196,29 +195,29 @@ async def test_a_wish_that_was_made_long_ago_is_judged_by_the_time_it_is_now(dsn
 
 
 @pytest.mark.parametrize("cap", [None, 10**6])
-@pytest.mark.parametrize("is_known", [False, True])
-@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize("known", ["nothing", "its own", "another one's"])
 async def test_an_answer_that_was_lost_behind_the_commit_is_given_again(
-    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None, is_known: bool, lost: int
+    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None, known: str
 ) -> None:
-    real, answers = Database._try, 0
+    real, lost = Database._try, list[str]()
 
-    async def lose_one(database: Database, operation: object, **how: bool) -> object:
-        nonlocal answers
+    async def lose_first(database: Database, operation: object, **how: bool) -> object:
         value: object = await real(database, operation, **how)  # type: ignore[arg-type]
-        answers += 1
-        if answers == lost:
+        if isinstance(value, Begun) and not lost:
+            lost.append(value.action)
             raise psycopg.OperationalError("server closed the connection unexpectedly")
         return value
 
     async with PostgresLedger(dsn) as ledger:
-        if is_known:
+        if known != "nothing":
             earlier = await ledger.join("")
-            await ledger.change((await begin(ledger, earlier, item="a", price=100)).record, Refused("402"))
+            item = "a" if known == "its own" else "b"
+            await ledger.change((await begin(ledger, earlier, item=item, price=100)).record, Refused("402"))
+            await ledger.leave("", earlier)
         run = await ledger.join("")
-        monkeypatch.setattr(Database, "_try", lose_one)
+        monkeypatch.setattr(Database, "_try", lose_first)
         begun = await begin(ledger, run, item="a", price=100, cap=cap)
-        assert (answers > lost, begun.action) == (True, "buy")
+        assert (lost, begun.action) == (["buy"], "buy")
         assert [record async for record in ledger.records()] == [begun.record]
         assert await ledger.committed("") == 100
 
@@ -231,21 +230,31 @@ class Meeting:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, expected: int) -> None:
-        self.looks, self._left, self._all_looked = 0, expected, asyncio.Event()
+        self.looks, self._expected, self._go, self._looked = 0, expected, asyncio.Event(), asyncio.Condition()
         self._real = PostgresLedger._decide
 
-        async def decide(*given: Any) -> Begun | None:  # a method, as a bound one is not
-            return await self.decide(*given)
+        async def decide(*given: Any) -> Begun | None:  # a function, so that it is bound to the ledger
+            await self._look()
+            return await self._real(*given)
 
         monkeypatch.setattr(PostgresLedger, "_decide", decide)
 
-    async def decide(self, *given: Any) -> Begun | None:
-        self.looks += 1
-        self._left -= 1
-        if not self._left:
-            self._all_looked.set()
-        await self._all_looked.wait()
-        return await self._real(*given)
+    async def until(self, looks: int) -> None:
+        """Wait until so many have looked."""
+        async with self._looked:
+            await self._looked.wait_for(lambda: self.looks >= looks)
+
+    def go(self) -> None:
+        """Let all decide."""
+        self._go.set()
+
+    async def _look(self) -> None:
+        async with self._looked:
+            self.looks += 1
+            self._looked.notify_all()
+        if self.looks >= self._expected:
+            self.go()
+        await self._go.wait()
 
 
 @pytest.mark.parametrize("cap", [None, 100])
@@ -282,30 +291,86 @@ async def test_of_two_that_saw_one_intent_one_sends_it_again(dsn: str, monkeypat
         assert sorted(await asyncio.gather(buy(one), buy(other))) == ["poll", "resend"]
 
 
+async def test_an_item_that_one_gives_a_free_record_and_another_a_new_one_is_bought_once(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two(dsn) as (one, other):
+        runs = {ledger: await ledger.enter("") for ledger in (one, other)}
+        refused = (await begin(other, runs[other], item="y")).record  # of an equal item; its own run does not see it
+        await other.change(refused, Refused("402"))
+        Meeting(monkeypatch, 2)
+
+        async def buy(ledger: PostgresLedger) -> str:
+            begun = await begin(ledger, runs[ledger], item="x")
+            if begun.action == "buy":
+                await ledger.change(begun.record, Done((FILE,), 100, {}))
+            return begun.action
+
+        assert sorted(await asyncio.gather(buy(one), buy(other))) == ["buy", "done"]
+        assert [record.state async for record in one.records() if record.item == "x"] == [State.DONE]
+
+
 async def test_of_many_that_saw_the_same_budget_none_passes_it(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with two(dsn) as ledgers:
-        Meeting(monkeypatch, 10)
-        wishes = [begin(ledgers[n % 2], await ledgers[n % 2].join(""), f"p{n}", price=10, cap=35) for n in range(10)]
+    async with AsyncExitStack() as scope:
+        ledgers = [await scope.enter_async_context(PostgresLedger(dsn)) for _ in range(6)]
+        Meeting(monkeypatch, 6)
+        wishes = [begin(ledger, await ledger.join(""), f"p{n}", price=10, cap=35) for n, ledger in enumerate(ledgers)]
         actions = Counter(begun.action for begun in await asyncio.gather(*wishes))
-        assert await ledgers[0].committed("") <= 35
-        assert actions["buy"] == 3
+        assert actions == {"buy": 3, "budget": 3}
+        assert await ledgers[0].committed("") == 30
 
 
-async def test_what_was_seen_too_long_ago_is_looked_at_again(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    meeting = Meeting(monkeypatch, 1)
+async def test_equal_purchases_of_one_run_that_begin_together_have_records_of_their_own(dsn: str) -> None:
     async with PostgresLedger(dsn) as ledger:
-        for item, taken in (("a", None), ("b", Refused("402"))):
-            if taken:
-                await ledger.change((await begin(ledger, await ledger.join(""), item, item=item)).record, taken)
-            meeting.looks, stale = 0, iter([-1.0])
-            monkeypatch.setattr(shared_rows, "begin_unchanged", partial(as_of, shared_rows.begin_unchanged, stale))
-            assert (await begin(ledger, await ledger.join(""), item, item=item)).action == "buy"
-            assert meeting.looks == 2
+        run = await ledger.enter("")
+        begun = await asyncio.gather(*(begin(ledger, run, item=f"i{n}", price=10) for n in range(30)))
+        assert {each.action for each in begun} == {"buy"}
+        assert sorted(each.record.copy for each in begun) == [*range(1, 31)]
+        for each in begun:
+            await ledger.change(each.record, Refused("402"))
+        again = await ledger.enter("")
+        begun = await asyncio.gather(*(begin(ledger, again, item=f"i{n}", price=10) for n in reversed(range(40))))
+        records = [record async for record in ledger.records()]
+        assert sorted(each.record.copy for each in begun) == [record.copy for record in records] == [*range(1, 41)]
+        assert {each.record.item for each in begun} == {record.item for record in records}
 
 
-def as_of(real: Any, ages: Iterator[float], seen: shared_rows.Seen, *given: Any) -> Any:
-    """Let what was seen be of some time ago, as long as there are ages."""
-    return real(seen._replace(now=seen.now - shared_rows.STALE + next(ages, shared_rows.STALE)), *given)
+@pytest.mark.parametrize("cap", [None, 10**6])
+async def test_what_was_seen_too_long_ago_is_looked_at_again(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None
+) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        await begin(ledger, await ledger.join(""), item="a")
+        freeze(dsn)
+        meeting = Meeting(monkeypatch, 1)
+        ages = iter([shared_rows.STALE + 1])
+        real = shared_rows.begin_unchanged
+        monkeypatch.setattr(
+            shared_rows,
+            "begin_unchanged",
+            lambda seen, *given: real(seen._replace(now=seen.now - next(ages, 0.0)), *given),
+        )
+        assert (await begin(ledger, await ledger.join(""), item="a", cap=cap)).action == "resend"
+        assert meeting.looks == 2
+
+
+@pytest.mark.parametrize("cap", [None, 10**6])
+async def test_a_run_that_comes_to_life_again_keeps_what_it_has(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None
+) -> None:
+    async with two(dsn) as (one, other):
+        earlier = await one.join("")
+        mine = (await begin(one, earlier, item="a")).record
+        freeze(dsn)
+        meeting = Meeting(monkeypatch, 2)  # the second look comes to no decision
+        waiting = asyncio.create_task(begin(other, await other.join(""), item="a", cap=cap))
+        await meeting.until(1)
+        with psycopg.connect(dsn, autocommit=True) as connection:  # as its next sign of life does
+            connection.execute("UPDATE phota.run SET expires_at = clock_timestamp() + interval '60 seconds'")
+        meeting.go()
+        await one.change(await one.change(mine, Submitted("job-1")), Done((FILE,), 100, {}))
+        await one.leave("", earlier)
+        assert (await waiting).action == "done"
 
 
 async def test_what_nobody_else_has_changed_is_written_in_one_statement(
@@ -325,6 +390,28 @@ async def test_what_nobody_else_has_changed_is_written_in_one_statement(
         assert ways == [True, True]
         assert [record async for record in ledger.records()] == [done]
         assert done.state is State.DONE
+
+
+@pytest.mark.parametrize(("cap", "rounds"), [(None, 2), (10**6, 3)])  # besides those that begin and end a transaction
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_purchase_begins_in_few_rounds(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None, rounds: int, is_known: bool
+) -> None:
+    real, statements = psycopg.AsyncConnection.execute, list[str]()
+
+    async def note(connection: Any, statement: bytes | str, *given: Any) -> Any:
+        statements.append(str(statement))
+        return await real(connection, statement, *given)
+
+    async with PostgresLedger(dsn) as ledger:
+        run = await ledger.enter("")
+        if is_known:
+            await ledger.change((await begin(ledger, run, item="a")).record, Refused("402"))
+            run = await ledger.enter("")
+        monkeypatch.setattr(psycopg.AsyncConnection, "execute", note)
+        await begin(ledger, run, item="a", price=100, cap=cap)
+        monkeypatch.undo()
+        assert sum("phota.purchase" in each or "phota.take_account" in each for each in statements) == rounds
 
 
 @pytest.mark.parametrize(
@@ -352,7 +439,7 @@ async def test_a_change_whose_answer_was_lost_is_written_and_counted_once(
         assert changed == stored
         assert stored == (taken[0].record if taken else rules.apply(seen, change))
         assert await one.committed("") == stored.committed
-        row = await one.database.one("SELECT done, failed, spent FROM phota.account", ())
+        row = await one.database.one("SELECT sum(done), sum(failed), sum(spent) FROM phota.account", ())
         is_done, is_failed = stored.state is State.DONE, stored.state is State.FAILED
         assert row == (is_done, is_failed, (stored.cost or 0) * is_done)
 
@@ -465,7 +552,9 @@ async def test_many_may_make_the_tables_at_once(dsn: str) -> None:
 
 async def test_older_tables_become_newer_ones_and_newer_ones_are_refused(dsn: str) -> None:
     async with PostgresLedger(dsn) as ledger:
-        begun = await begin(ledger, await ledger.join(""))
+        run = await ledger.join("")
+        begun = await begin(ledger, run)
+        await ledger.leave("", run)
         newer = (*tables.STEPS, ("ALTER TABLE phota.purchase ADD COLUMN colour text",))
         await tables.migrate(ledger.database, newer)
         assert [record async for record in ledger.records()] == [begun.record]

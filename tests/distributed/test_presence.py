@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import psycopg
 import pytest
 from ledger.store_suite import FILE, begin
 from support.clients import Connect
+from support.postgres import running_server
 
 from phota_async import (
     Batch,
@@ -20,10 +22,10 @@ from phota_async import (
     PostgresLeases,
     PostgresLedger,
 )
-from phota_async.ledger import Change, Done, JobFailed, Lost, Record, State, Submitted, figures, tables
+from phota_async.ledger import Change, Done, JobFailed, Lost, Record, State, Submitted, figures, presence, tables
 from phota_async.ledger.database import Database
 from phota_async.ledger.fleet import FleetStatus, WorkerStatus, look_at_fleet
-from phota_async.ledger.shared_rows import put
+from phota_async.ledger.rows import to_row
 from phota_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.system
@@ -158,7 +160,7 @@ async def test_figures_cost_no_round_trip_an_item(dsn: str, monkeypatch: pytest.
         for number in range(10):
             record = (await begin(ledger, run_number, f"p{number}", batch="b")).record
             await ledger.change(await ledger.change(record, Submitted("j")), Done((FILE,), 1, {}))
-        assert transactions == 40  # a look, and three changes
+        assert transactions == 30
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 201, 7])
@@ -207,12 +209,14 @@ async def test_the_sums_of_a_batch_are_those_of_its_records(dsn: str) -> None:
 async def test_tables_of_the_first_version_get_the_sums_of_their_records(dsn: str) -> None:
     database = Database(dsn)
     await tables.migrate(database, tables.STEPS[:1])
+    names = ", ".join(Record.__struct_fields__)
+    insert = f"INSERT INTO phota.purchase ({names}) VALUES ({', '.join(['%s'] * len(Record.__struct_fields__))})"
     states = [State.DONE, State.DONE, State.FAILED, State.UNKNOWN, State.INTENT]
     for number, state in enumerate(states):
         record = Record(
             purchase=f"p{number}", batch="b", item="a", state=state, cost=120 if state is State.DONE else None
         )
-        await database.run(lambda connection, record=record: put(connection, record, ""))  # type: ignore[misc]
+        await database.one(insert, to_row(record))
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("INSERT INTO phota.account VALUES ('b', 240)")
     with pytest.raises(LedgerError, match=f"expected a ledger of version {len(tables.STEPS)}, got 1"):
@@ -223,6 +227,123 @@ async def test_tables_of_the_first_version_get_the_sums_of_their_records(dsn: st
     assert batch is not None
     assert (batch.done, batch.failed, batch.unknown, batch.open, batch.spent) == (2, 1, 1, 1, 240)
     await database.aclose()
+    async with PostgresLedger(dsn) as ledger:  # what was summed up in another way counts into the cap
+        for purchase, action in (("n", "buy"), ("m", "budget")):
+            begun = await begin(ledger, await ledger.join("b"), purchase, batch="b", item=purchase, price=100, cap=400)
+            assert begun.action == action
+        assert await ledger.committed("b") == 340
+
+
+async def test_tables_that_older_workers_are_at_work_on_stay_as_they_are(dsn: str) -> None:
+    database = Database(dsn, patience=0)
+    await tables.migrate(database, tables.STEPS[:1])
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("INSERT INTO phota.run VALUES (1, 'b', clock_timestamp() + interval '30 seconds')")
+        with pytest.raises(LedgerError, match="nobody is at work on, got older ones in use"):
+            await tables.migrate(database)
+        connection.execute("UPDATE phota.run SET expires_at = clock_timestamp()")
+        await tables.migrate(database)
+        assert connection.execute("SELECT version FROM phota.version").fetchall() == [(len(tables.STEPS),)]
+    await database.aclose()
+
+
+# Runs
+
+
+def runs_of(dsn: str) -> int:
+    """Return how many runs the server knows."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        row = connection.execute("SELECT count(*) FROM phota.run").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_run_is_seen_with_what_it_takes_up_and_until_nobody_has_to_wait_for_it(dsn: str) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        run = await ledger.join("b")
+        assert runs_of(dsn) == 0
+        record = (await begin(ledger, run, batch="b")).record
+        assert runs_of(dsn) == 1
+        await ledger.change(record, Done((FILE,), 1, {}))
+        await ledger.leave("b", run)
+        assert runs_of(dsn) == 1  # in nobody's way; it goes along with others
+        another = await ledger.join("b")
+        await begin(ledger, another, "q", batch="b")
+        await ledger.leave("b", another)
+        assert runs_of(dsn) == 0
+        await ledger.leave("b", await ledger.join("b"))
+    assert runs_of(dsn) == 0
+
+
+@pytest.mark.parametrize("how", ["signs of life", "enough", "closed"])
+async def test_runs_that_held_nothing_go_together(dsn: str, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(presence, "MOST_LEFT", 3 if how == "enough" else 500)
+    async with PostgresLedger(dsn, ttl=0.9 if how == "signs of life" else 30.0) as ledger:
+        for number in range(3):
+            run = await ledger.join("b")
+            await ledger.change((await begin(ledger, run, f"p{number}", batch="b")).record, Done((FILE,), 1, {}))
+            await ledger.leave("b", run)
+        if how == "signs of life":
+            while runs_of(dsn):  # noqa: ASYNC110 - they end in the database
+                await asyncio.sleep(0.02)
+        assert runs_of(dsn) == {"signs of life": 0, "enough": 0, "closed": 3}[how]
+    assert runs_of(dsn) == 0
+
+
+@pytest.mark.parametrize("cap", [None, 1000])
+async def test_a_beginning_that_is_broken_off_is_free_at_once(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None
+) -> None:
+    real, written = PostgresLedger._write, asyncio.Event()
+
+    async def stand_still(*given: Any) -> object:
+        begun = await real(*given)
+        written.set()
+        await asyncio.sleep(3600)
+        return begun
+
+    async with PostgresLedger(dsn) as ledger, PostgresLedger(dsn) as other:
+        run = await ledger.join("b")
+        monkeypatch.setattr(PostgresLedger, "_write", stand_still)
+        beginning = asyncio.create_task(begin(ledger, run, batch="b", cap=cap))
+        await written.wait()
+        monkeypatch.undo()
+        beginning.cancel()
+        await asyncio.wait([beginning])
+        await ledger.leave("b", run)
+        assert runs_of(dsn) == 0
+        action = "resend" if cap is None else "buy"  # a transaction that was not committed wrote nothing
+        assert (await begin(other, await other.join("b"), batch="b", cap=cap)).action == action
+
+
+async def test_a_run_of_a_batch_that_could_not_begin_leaves_nothing(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with PostgresLedger(dsn) as ledger:
+
+        async def fail(*_: object, **__: object) -> None:
+            raise LedgerError("away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "one", fail)
+            with pytest.raises(LedgerError):
+                await ledger.enter("b")
+        assert "0 runs" in repr(ledger)
+        assert not await ledger.is_running()
+        await ledger.enter("b")
+        assert await ledger.is_running()
+
+
+async def test_a_ledger_whose_server_is_away_closes_soon() -> None:
+    with running_server() as server:
+        async with asyncio.timeout(60):  # it would be tried for two minutes where something depends on it
+            async with PostgresLedger(server.create()) as ledger:
+                run = await ledger.join("b")
+                await ledger.change((await begin(ledger, run, batch="b")).record, Done((FILE,), 1, {}))
+                await ledger.leave("b", run)
+                server.stop("immediate")
+        server.start()
+
+
+# Sums
 
 
 async def test_how_long_it_takes_and_what_the_budget_leaves(dsn: str) -> None:
