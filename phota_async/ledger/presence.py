@@ -1,7 +1,8 @@
 """A process among those that share a ledger: its runs live while it gives signs of life, and it tells of its work.
 
 Nobody waits for what is told: it goes along with the signs of life, every ``ttl / 3`` seconds, and once more at the
-end. Should it fail, the signs of life, on which purchases depend, are given all the same.
+end. Should it fail, the signs of life, on which purchases depend, are given all the same. A run of one item is seen
+with the first thing that it takes up, and one that ended and holds nothing is told of together with others.
 """
 
 import asyncio

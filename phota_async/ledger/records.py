@@ -166,7 +166,8 @@ Change = Submitted | Refused | JobFailed | Lost | Done
 class Store(Protocol):
     """What keeps records: this machine's `Ledger`, or a database that many machines share.
 
-    Every method returns when its effect is durable.
+    What `begin`, `take_up` and `change` did is durable when they return; runs may be seen by others, and end for
+    them, somewhat later than `join` and `leave` return, unless somebody would wait for them.
     """
 
     clock: Callable[[], float]
@@ -203,7 +204,7 @@ class Store(Protocol):
         ...
 
     async def begin(self, wish: Wish) -> Begun:
-        """Find or make the record of a wish, check the cap and write the intent, in one step (`rules.begin`)."""
+        """Find or make the record of a wish, check the cap and write the intent, as if in one step (`rules.begin`)."""
         ...
 
     async def take_up(self, wish: Wish) -> Begun | None:
