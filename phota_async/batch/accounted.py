@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from .. import threads
-from ..errors import BudgetExceededError, InputError
+from ..errors import BudgetExceededError, InputError, PhotaError
 from ..leases import Leases
 from ..ledger.database import is_address
 from ..ledger.postgres import PostgresLedger
@@ -184,6 +184,10 @@ class LedgerBuyer:
             try:
                 await self._owned.run(beginning)
                 return await purchase.finish()
+            except PhotaError:
+                if not self._by_item:  # whose run ends now
+                    await self._owned.run(purchase.give_back())
+                raise
             finally:
                 await self._owned.run(purchase.leave_place())
 

@@ -50,6 +50,7 @@ class SharedLeases(ABC):
         self._share = None if expected_workers is None else cap // expected_workers
         self._mine: dict[str, SharedLease] = {}
         self._given_up: deque[tuple[SharedLease, bool]] = deque(maxlen=KEPT)
+        self._is_away = False  # as the last who looked for a place found
         self._turn = asyncio.Lock()  # one of this process looks for a place at a time, the first who came
         self._news = asyncio.Event()
         self._scope: AsyncExitStack | None = None
@@ -196,7 +197,9 @@ class SharedLeases(ABC):
         lease = SharedLease(self, key)
         try:
             is_taken = await self._take(key, lease.token, patience=self._patience)
+            self._is_away = False
         except LedgerError:
+            self._is_away = True
             if self._share is None:
                 raise
             return SharedLease(self, key, is_own=True) if len(self._mine) < self._share else None
@@ -204,7 +207,9 @@ class SharedLeases(ABC):
 
     @property
     def _patience(self) -> float | None:
-        return None if self._share is None else AWAY
+        if self._share is not None:
+            return AWAY
+        return 0.0 if self._is_away else None  # those who come after one who lost patience do not wait as long again
 
     async def _hear(self) -> None:
         """Wait for news, a while at most, and for a pause at least: others heard them too."""

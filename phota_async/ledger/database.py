@@ -7,11 +7,12 @@ operations given here can bear being run twice.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigError, LedgerError
+from ..uptime import since_boot
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -29,6 +30,8 @@ KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count
 PROMPT = 1.0  # seconds within which an answer comes that says what time it is
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between attempts
 NOW = "extract(epoch FROM clock_timestamp())::float8"
+# States that pass: the server cut off who had stood still in a transaction, or is not the one that writes, for a while.
+PASSING = ("25P03", "25P04", "25006")
 # A condition that always holds: the commit waits for no write of the log. A crash of the server may undo it, unless
 # something later was made durable: the log is written in order.
 SOON_DURABLE = "set_config('synchronous_commit', 'off', true) = 'off'"
@@ -64,6 +67,7 @@ class Database:
         *,
         patience: float | None = None,
         is_single: bool = False,
+        turn: asyncio.Lock | None = None,
     ) -> T:
         """Run an operation in a transaction and return what it returned, once that is durable.
 
@@ -71,24 +75,25 @@ class Database:
             operation: What to do.
             patience: Seconds for which the server may be away; ``None`` takes the usual ones.
             is_single: Whether each statement is a transaction by itself: a third of the way where there is but one.
+            turn: Held while it runs, and not between attempts.
 
         Raises:
             LedgerError: The server stayed away, or refuses what is asked.
         """
         return await lasting(
-            lambda: self._try(operation, is_single=is_single),
+            lambda: self._in_turn(operation, turn, is_single=is_single),
             self.name,
             patience=self.patience if patience is None else patience,
         )
 
     async def one(
-        self, statement: str, values: Sequence[object], *, patience: float | None = None
+        self, statement: str, values: Sequence[object] | Mapping[str, object], *, patience: float | None = None
     ) -> tuple[Any, ...] | None:
         """Run a single statement and return its first row, once what it did is durable."""
         return next(iter(await self.rows(statement, values, patience=patience)), None)
 
     async def rows(
-        self, statement: str, values: Sequence[object], *, patience: float | None = None
+        self, statement: str, values: Sequence[object] | Mapping[str, object], *, patience: float | None = None
     ) -> list[tuple[Any, ...]]:
         """Run a single statement and return its rows, once what it did is durable."""
 
@@ -117,14 +122,14 @@ class Database:
 
     async def look_at_clock(self, connection: Connection) -> None:
         """Learn how far the server's clock is ahead of this process's own."""
-        before = time.monotonic()
+        before = since_boot()
         row = await (await connection.execute(f"SELECT {NOW}")).fetchone()
         assert row is not None  # noqa: S101 - SELECT gives one
         self.learn(float(row[0]), before)
 
     def learn(self, now: float, before: float) -> None:
         """Learn the same of an answer that told the server's time, which was asked for at ``before``."""
-        after = time.monotonic()
+        after = since_boot()
         if self._ahead is None or after - before < PROMPT:
             self._ahead = now - (before + after) / 2
 
@@ -134,7 +139,7 @@ class Database:
 
     def clock(self) -> float:
         """Return the server's Unix time, as of the last look at it."""
-        return time.time() if self._ahead is None else time.monotonic() + self._ahead
+        return time.time() if self._ahead is None else since_boot() + self._ahead
 
     async def aclose(self) -> None:
         """Close the connections; safe to call again."""
@@ -144,6 +149,12 @@ class Database:
 
     def __repr__(self) -> str:
         return f"<Database {self.name}>"
+
+    async def _in_turn(
+        self, operation: Callable[[Connection], Awaitable[T]], turn: asyncio.Lock | None, *, is_single: bool
+    ) -> T:
+        async with turn or nullcontext():
+            return await self._try(operation, is_single=is_single)
 
     async def _try(self, operation: Callable[[Connection], Awaitable[T]], *, is_single: bool = False) -> T:
         async with self._places:
@@ -168,7 +179,7 @@ async def lasting(attempt: Callable[[], Awaitable[T]], name: str, *, patience: f
     from psycopg import Error, InterfaceError, OperationalError  # noqa: PLC0415 - of an extra
 
     def is_away(error: Exception) -> bool:
-        return isinstance(error, (OperationalError, InterfaceError))
+        return isinstance(error, (OperationalError, InterfaceError)) or getattr(error, "sqlstate", None) in PASSING
 
     return await keep_trying(attempt, name, patience=patience, errors=(Error, UnicodeError), is_away=is_away)
 

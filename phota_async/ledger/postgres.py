@@ -8,10 +8,9 @@ All times are the server's.
 
 import asyncio
 import secrets
-import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from itertools import count
 from types import TracebackType
@@ -21,11 +20,11 @@ from weakref import WeakValueDictionary
 from msgspec.structs import replace
 
 from ..errors import ConfigError, InputError, LedgerError
+from ..uptime import since_boot
 from . import rules, shared_rows
 from .database import PATIENCE, Connection, Database, end
-from .presence import FORGOTTEN, Presence
+from .presence import CLAIMS, FORGOTTEN, Presence
 from .records import Begun, Change, Record, Wish
-from .rows import to_record
 from .tables import migrate
 
 T = TypeVar("T")
@@ -137,8 +136,11 @@ class PostgresLedger:
 
     async def leave(self, batch: str, run: int | None = None) -> None:
         """End a run of a batch: what it took up and did not end is free at once. Never raises: it would be later."""
-        runs = [run] if run is not None else list(self._entered[batch])
-        self._entered[batch].difference_update(runs)
+        entered = self._entered.get(batch, set())
+        runs = [run] if run is not None else list(entered)
+        entered.difference_update(runs)
+        if not entered:
+            self._entered.pop(batch, None)
         if runs:
             await self._presence.leave(batch, runs)
 
@@ -154,16 +156,14 @@ class PostgresLedger:
         ticket, tries = secrets.token_hex(16), count()
 
         async def attempt(connection: Connection) -> Begun | None:
-            place = (wish.purchase, ticket)
-            if next(tries) and (row := await shared_rows.one(connection, shared_rows.BY_TICKET, place)):
-                return rules.begun_before(to_record(row), wish)  # the answer to an earlier try was lost
-            seen = await self._look(connection, wish)
-            return None if seen.is_taken else await self._decide(connection, wish, seen, ticket)
+            joining = self._presence.joining(wish.run, again=next(tries) > 0)
+            seen = await self._look(connection, wish, ticket, joining)
+            self._presence.joined(wish.run)
+            return _settled(seen, wish) or await self._decide(connection, wish, seen, ticket)
 
         with self._presence.taking(wish.run, wish.purchase):
             begun = await self._when_free(partial(self._in_turn, wish, attempt))
-        self._presence.hold(wish.run, begun.record)
-        self._presence.figures.begun(begun, wish)
+        self._presence.begun(begun, wish)
         return begun
 
     async def take_up(self, wish: Wish) -> Begun | None:
@@ -172,8 +172,7 @@ class PostgresLedger:
         with self._presence.taking(wish.run, wish.purchase):
             (begun,) = await self._when_free(partial(self._run, partial(self._take_up, wish)))
         if begun is not None:
-            self._presence.hold(wish.run, begun.record)
-            self._presence.figures.begun(begun, wish)
+            self._presence.begun(begun, wish)
         return begun
 
     async def change(self, record: Record, change: Change) -> Record:
@@ -184,6 +183,12 @@ class PostgresLedger:
         self._presence.hold(record.run, changed)
         self._presence.figures.changed(record, change)
         return changed
+
+    async def give_back(self, record: Record) -> None:
+        """Let others take up a record, unfinished, which its run will not touch again. Never raises."""
+        if record.state in CLAIMS:
+            with suppress(LedgerError):
+                await self._one(shared_rows.GIVE_BACK, record.purchase, record.copy, record.run)
 
     async def committed(self, batch: str) -> int:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
@@ -243,23 +248,23 @@ class PostgresLedger:
     async def _in_turn(self, wish: Wish, attempt: Callable[[Connection], Awaitable[Begun | None]]) -> Begun | None:
         """Make an attempt. Of those who may wait for a batch's cap, one of this process keeps a connection."""
         self._check_open()
-        if wish.cap is None:
-            return await self._database.run(attempt, is_single=True)
-        async with self._cap_turns.setdefault(wish.batch, asyncio.Lock()):
-            return await self._database.run(attempt, is_single=True)
+        turn = None if wish.cap is None else self._cap_turns.setdefault(wish.batch, asyncio.Lock())
+        return await self._database.run(attempt, is_single=True, turn=turn)
 
-    async def _look(self, connection: Connection, wish: Wish) -> shared_rows.Seen:
+    async def _look(
+        self, connection: Connection, wish: Wish, ticket: str, joining: Mapping[str, Any] | None = None
+    ) -> shared_rows.Seen:
         """See what there is for a wish, and what time it is."""
-        before = time.monotonic()
-        seen = await shared_rows.look(connection, wish, self._presence.joining(wish.run))
-        self._presence.joined(wish.run)
+        before = since_boot()
+        seen = await shared_rows.look(connection, wish, ticket, joining)
         self._database.learn(seen.now, before)
         return seen
 
     async def _decide(self, connection: Connection, wish: Wish, seen: shared_rows.Seen, ticket: str) -> Begun | None:
         """Decide what to do and write that; ``None`` when somebody else has changed something meanwhile."""
-        is_alone = shared_rows.is_by_itself(seen, wish)
-        is_capped = wish.cap is not None and not (seen.record and rules.is_sold(seen.record))
+        if seen.is_taken:
+            return None
+        is_alone, is_capped = shared_rows.is_by_itself(seen, wish), _is_capped(seen, wish)
         if is_alone and not is_capped:
             return await self._write(connection, wish, seen, ticket)
         async with connection.transaction():
@@ -269,8 +274,14 @@ class PostgresLedger:
                 seen = seen._replace(now=now)
             if not is_alone:
                 await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
-                seen = await self._look(connection, wish)
-            return None if seen.is_taken else await self._write(connection, wish, seen, ticket, spent)
+                seen = await self._look(connection, wish, ticket)
+                if begun := _settled(seen, wish):
+                    return begun
+                if seen.is_taken or (
+                    _is_capped(seen, wish) and not is_capped
+                ):  # the next attempt takes the account first
+                    return None
+            return await self._write(connection, wish, seen, ticket, spent)
 
     async def _write(
         self, connection: Connection, wish: Wish, seen: shared_rows.Seen, ticket: str, spent: int = 0
@@ -305,6 +316,16 @@ class PostgresLedger:
         await shared_rows.update(connection, changed)
         await shared_rows.count(connection, stored, changed)
         return changed
+
+
+def _settled(seen: shared_rows.Seen, wish: Wish) -> Begun | None:
+    """Return what an earlier try of the call did, whose answer was lost."""
+    return rules.begun_before(seen.record, wish) if seen.is_own and seen.record is not None else None
+
+
+def _is_capped(seen: shared_rows.Seen, wish: Wish) -> bool:
+    """Whether what is done for a wish may cost something, and there is a cap."""
+    return wish.cap is not None and not (seen.record is not None and rules.is_sold(seen.record))
 
 
 async def expect(database: Database, batch: str, total: int) -> None:

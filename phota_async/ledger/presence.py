@@ -18,17 +18,18 @@ import msgspec
 from ..errors import ConfigError, LedgerError
 from .database import SOON_DURABLE, Connection, Database
 from .figures import Figures
-from .records import Record, State
+from .records import Begun, Record, State, Wish
 
 FORGOTTEN = 86400.0  # seconds after which a run that died, and a worker that is gone, leave the list
 LONGEST_NAME = 200  # characters
 RUN_BITS = 62  # of a bigint
+CLEANED = 3600.0  # seconds between cleanings
 MOST_LEFT = 500  # runs that ended and of which others are not told yet
-CLAIMS = (State.PLANNED, State.INTENT, State.SUBMITTED)  # a record in such a state is its run's alone
+CLAIMS = (State.INTENT, State.SUBMITTED)  # a record in such a state is its run's alone
 # A run that is lost with the server loses nothing: what it took up is durable later, and passes for a dead one's. Its
 # number is drawn: a sequence could give it again after a crash, and what is another's would pass for one's own.
 JOIN = f"""INSERT INTO phota.run (run, batch, expires_at)
-    SELECT %s, %s, clock_timestamp() + make_interval(secs => %s) WHERE {SOON_DURABLE}
+    SELECT %(run)s, %(batch)s, clock_timestamp() + make_interval(secs => %(ttl)s) WHERE {SOON_DURABLE}
     ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at"""
 BEAT = """INSERT INTO phota.run AS r (run, batch, expires_at)
     SELECT run, batch, clock_timestamp() + make_interval(secs => %s)
@@ -72,6 +73,7 @@ class Presence:
         self._unwritten: set[int] = set()  # of them: the server knows them when they take something up
         self._holds: dict[int, set[tuple[str, int]]] = {}  # by run of one item, what nobody else may take up
         self._left: list[int] = []  # ended, of which the server was not told yet
+        self._turn = asyncio.Lock()  # of whoever tells the server which runs there are
         self._news = asyncio.Event()
         self.figures = Figures()
 
@@ -116,13 +118,26 @@ class Presence:
             await self._database.one(JOIN, joining)
             self.joined(run)
 
-    def joining(self, run: int) -> tuple[Any, ...]:
-        """Return the values of `JOIN` for a run that others do not see yet, and none for another one."""
-        return (run, self._runs[run], self._ttl) if run in self._unwritten else ()
+    def joining(self, run: int, *, again: bool = False) -> dict[str, Any]:
+        """Return the values of `JOIN` for a run that others do not see yet, and none for another one.
+
+        Args:
+            run: Its number.
+            again: Whether it may have been forgotten: a crash of the server may undo what was not durable yet.
+        """
+        batch = self._runs.get(run)
+        is_wanted = batch is not None and (again or run in self._unwritten)
+        return {"run": run, "batch": batch, "ttl": self._ttl} if is_wanted else {}
 
     def joined(self, run: int) -> None:
         """Note that others see a run."""
         self._unwritten.discard(run)
+
+    def begun(self, begun: Begun, wish: Wish) -> None:
+        """Note what a run has taken up; one that was left meanwhile has nothing."""
+        self.hold(wish.run, begun.record)
+        if wish.run in self._runs:
+            self.figures.begun(begun, wish)
 
     def hold(self, run: int, record: Record) -> None:
         """Note what a run holds, or holds no more."""
@@ -153,11 +168,18 @@ class Presence:
 
     async def _tell_left(self) -> None:
         """Let others see which runs ended; what they do not hear now they are told later."""
-        told = tuple(self._left)
-        if told:
-            with suppress(LedgerError):
-                await self._database.one(LEAVE, (list(told),), patience=0.0)
-                del self._left[: len(told)]
+        async with self._turn:
+            if told := frozenset(self._left):
+                with suppress(LedgerError):
+                    await self._database.one(LEAVE, (list(told),), patience=0.0)
+                    self._left = [run for run in self._left if run not in told]
+
+    async def _beat(self) -> None:
+        async with self._turn:  # behind the end of a run it would be seen again
+            if self._runs:
+                runs, batches = list(self._runs), list(self._runs.values())
+                with suppress(LedgerError):  # who needs the server hears of it; others may take up what is ours
+                    await self._database.one(BEAT, (self._ttl, runs, batches), patience=self._ttl / 3)
 
     def _begin(self, batch: str) -> int:
         run = secrets.randbits(RUN_BITS)
@@ -168,15 +190,16 @@ class Presence:
 
     async def live(self) -> None:
         """Give signs of life, until cancelled."""
+        begun = asyncio.get_running_loop().time()
         while True:
             await asyncio.sleep(self._ttl / 3)
             self._news.set()
-            if self._runs:
-                with suppress(
-                    LedgerError
-                ):  # who needs the server hears of it; others may take up what is ours meanwhile
-                    await self._database.one(BEAT, (self._ttl, list(self._runs), list(self._runs.values())))
+            await self._beat()
             await self._tell_left()
+            if asyncio.get_running_loop().time() - begun > CLEANED:
+                begun = asyncio.get_running_loop().time()
+                with suppress(LedgerError):
+                    await self.begin()
 
     async def keep_telling(self) -> None:
         """Tell of the work with each sign of life, and at once when another batch is begun, until cancelled."""

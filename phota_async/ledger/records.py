@@ -221,6 +221,10 @@ class Store(Protocol):
         """
         ...
 
+    async def give_back(self, record: Record) -> None:
+        """Let others take up a record that is not ended, and which its run will not touch again."""
+        ...
+
     async def committed(self, batch: str) -> int:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
         ...

@@ -29,7 +29,8 @@ def begin(record: Record | None, wish: Wish, *, copy: int = 1, committed: int = 
     if record is None:
         record, is_new = _planned(wish, copy), True
     else:
-        record, is_new = replace(record, run=wish.run), False
+        # The item's name as well, so that others who want this item find the record, and wait for it.
+        record, is_new = replace(record, run=wish.run, item=wish.item), False
     if record.state is State.DONE:
         return Begun(action="done", record=record)
     if record.state is State.SUBMITTED:

@@ -4,7 +4,7 @@ Order of locks, so that nobody waits in a ring: the batch's cap, a purchase's tu
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
 from .database import NOW, Connection
@@ -25,24 +25,28 @@ _SET = f"UPDATE phota.purchase AS p SET ({_NAMES}) = ROW ({_MARKS})"  # noqa: S6
 _PLACE = "WHERE p.purchase = %s AND p.copy = %s"
 UPDATE = f"{_SET} {_PLACE}"
 GET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND copy = %s FOR UPDATE"  # noqa: S608
-BY_TICKET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND ticket = %s"  # noqa: S608
 # The time, the number of a new record among equal purchases, and the record that this run may take up. No lock is
 # taken: whoever decides by it writes only what is still as it was seen.
-LOOK = f"""SELECT {NOW}, (SELECT coalesce(max(copy), 0) + 1 FROM phota.purchase WHERE purchase = %s), found.*
+# What an earlier try of the very same call wrote, whose answer was lost, comes first.
+_IS_OWN = "coalesce(p.ticket = %(ticket)s, false)"
+LOOK = f"""SELECT {NOW}, (SELECT coalesce(max(copy), 0) + 1 FROM phota.purchase WHERE purchase = %(purchase)s), found.*
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
-        SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
-        WHERE purchase = %s AND run <> %s AND (item = %s OR NOT (%s OR {_CLAIMED}))
-        ORDER BY item = %s DESC, copy LIMIT 1
+        SELECT {_IS_OWN}, {_CLAIMED}, {_ROW} FROM phota.purchase p
+        WHERE p.purchase = %(purchase)s AND ({_IS_OWN} OR abs(p.run) <> %(run)s
+            AND (p.item = %(item)s OR NOT (%(by_item)s OR {_CLAIMED})))
+        ORDER BY {_IS_OWN} DESC, p.item = %(item)s DESC, p.copy LIMIT 1
     ) AS found ON true"""  # noqa: S608 - names of ours
 JOIN_AND_LOOK = f"WITH joined AS ({JOIN}) {LOOK}"
 TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 FIND_JOB = f"""SELECT {_CLAIMED}, {_ROW} FROM phota.purchase p
     WHERE batch = %s AND state = 'submitted' AND state NOT IN ('done', 'failed')
-    AND item = %s AND operation = %s AND take = %s AND run <> %s ORDER BY purchase, copy LIMIT 1 FOR UPDATE OF p"""  # noqa: S608
+    AND item = %s AND operation = %s AND take = %s AND abs(run) <> %s ORDER BY purchase, copy LIMIT 1 FOR UPDATE OF p"""  # noqa: S608
 FIND_ALL = f"""SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s ORDER BY item = %s DESC, copy"""  # noqa: S608
 LOOK_FOR_JOBS = f"""SELECT {_NAMES} FROM phota.purchase
     WHERE batch = %s AND state = 'submitted' AND state NOT IN ('done', 'failed')
-    AND item = %s AND operation = %s AND take = %s AND run <> %s ORDER BY purchase, copy"""  # noqa: S608
+    AND item = %s AND operation = %s AND take = %s AND abs(run) <> %s ORDER BY purchase, copy"""  # noqa: S608
+# A run that goes on lets others take up what it will not touch again: they see a run that there is none of.
+GIVE_BACK = "UPDATE phota.purchase SET run = -run WHERE purchase = %s AND copy = %s AND run = %s"
 AFTER = f"""SELECT {_NAMES} FROM phota.purchase WHERE (purchase, copy) > (%s, %s)
     AND (%s::text IS NULL OR batch = %s) ORDER BY purchase, copy LIMIT %s"""  # noqa: S608
 TAKE_ACCOUNT = "SELECT committed, seen_at FROM phota.take_account(%s)"
@@ -90,8 +94,10 @@ class Seen(NamedTuple):
     """The server's Unix time."""
     copy: int
     """The number that a new record would get among equal purchases."""
+    is_own: bool
+    """Whether an earlier try of the same call wrote the record."""
     is_taken: bool
-    """Whether another run has the record."""
+    """Whether another run has it."""
     record: Record | None
     """The one that this run may take up."""
     row: tuple[Any, ...]
@@ -138,20 +144,22 @@ async def get(connection: Connection, record: Record) -> Record | None:
     return None if row is None else to_record(row)
 
 
-async def look(connection: Connection, wish: Wish, joining: tuple[Any, ...] = ()) -> Seen:
+async def look(connection: Connection, wish: Wish, ticket: str, joining: Mapping[str, Any] | None = None) -> Seen:
     """Return what there is for a wish.
 
     Args:
         connection: To look by.
         wish: What is wanted.
+        ticket: Of the call.
         joining: Values of `JOIN`, where the wish's run is to be seen by others from now on.
     """
-    statement, place = JOIN_AND_LOOK if joining else LOOK, (wish.purchase, wish.purchase, wish.run, wish.item)
-    row = await one(connection, statement, (*joining, *place, wish.by_item, wish.item))
+    values = {"purchase": wish.purchase, "run": wish.run, "item": wish.item, "by_item": wish.by_item, "ticket": ticket}
+    statement = JOIN_AND_LOOK if joining else LOOK
+    row = await (await connection.execute(statement.encode(), {**values, **(joining or {})})).fetchone()
     assert row is not None  # noqa: S101 - it gives one
-    now, copy, is_taken, *stored = row
-    found = None if is_taken is None else to_record(stored)
-    return Seen(now, copy, bool(is_taken), found, tuple(stored))
+    now, copy, is_own, is_taken, *stored = row
+    found = None if is_own is None else to_record(stored)
+    return Seen(now, copy, bool(is_own), bool(is_taken), found, tuple(stored))
 
 
 def is_by_itself(seen: Seen, wish: Wish) -> bool:

@@ -135,6 +135,9 @@ class Ledger:
         """Write what happened to a record and return it as it now is; durable when it returns."""
         return await self._get_writer().run(lambda connection: self._change(connection, record, change))
 
+    async def give_back(self, record: Record) -> None:
+        """Do nothing: no other run is there."""
+
     async def committed(self, batch: str) -> int:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""
         return await self._get_writer().run(lambda _: self._committed.get(batch, 0))

@@ -152,6 +152,7 @@ async def version_of(connection: Connection, name: str, steps: Sequence[Sequence
 
 async def _check_idle(connection: Connection, name: str) -> None:
     """Raise `LedgerError` while a run is alive: clients of before could not go on with newer tables."""
+    await connection.execute("LOCK TABLE phota.run IN SHARE ROW EXCLUSIVE MODE")  # none begins meanwhile
     alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
     if await (await connection.execute(alive)).fetchone():
         raise LedgerError(f"{name}: expected tables that nobody is at work on, got older ones in use").with_context(

@@ -305,6 +305,22 @@ async def test_without_a_share_nothing_begins_while_the_server_is_away(
             await leases.acquire("a")
 
 
+async def test_those_who_come_after_one_that_lost_patience_do_not_wait_as_long_again(shared: Shared) -> None:
+    async with shared.make(5) as leases:
+        real, patiences = leases._take, list[float | None]()
+
+        async def fail(*given: Any, patience: float | None) -> bool:
+            patiences.append(patience)
+            if len(patiences) < 4:
+                raise LedgerError("away")
+            return await real(*given, patience=patience)
+
+        setattr(leases, "_take", fail)  # noqa: B010 - in its place
+        ended = await asyncio.gather(*map(leases.acquire, "abcde"), return_exceptions=True)
+        assert [isinstance(each, LedgerError) for each in ended] == [True, True, True, False, False]
+        assert patiences == [None, 0.0, 0.0, 0.0, None]
+
+
 # A model: whatever workers do, and whenever they die, the jobs that run at the service never pass the cap
 
 STEP = st.tuples(

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 from ledger.store_suite import FILE, StoreSuite, begin
-from support.clients import Connect
+from support.clients import Connect, quick
 from support.postgres import Server, running_server, url
 
 from phota_async import (
@@ -24,6 +24,7 @@ from phota_async import (
     LedgerError,
     PostgresLeases,
     PostgresLedger,
+    RetryPolicy,
 )
 from phota_async.ledger import (
     Begun,
@@ -39,9 +40,11 @@ from phota_async.ledger import (
     shared_rows,
     tables,
 )
+from phota_async.ledger import database as database_module
 from phota_async.ledger.database import Connection, Database
 from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
+from phota_async.uptime import since_boot
 
 pytestmark = pytest.mark.system
 
@@ -231,11 +234,11 @@ class Meeting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, expected: int) -> None:
         self.looks, self._expected, self._go, self._looked = 0, expected, asyncio.Event(), asyncio.Condition()
-        self._real = PostgresLedger._decide
+        self.real = PostgresLedger._decide
 
         async def decide(*given: Any) -> Begun | None:  # a function, so that it is bound to the ledger
             await self._look()
-            return await self._real(*given)
+            return await self.real(*given)
 
         monkeypatch.setattr(PostgresLedger, "_decide", decide)
 
@@ -308,6 +311,60 @@ async def test_an_item_that_one_gives_a_free_record_and_another_a_new_one_is_bou
 
         assert sorted(await asyncio.gather(buy(one), buy(other))) == ["buy", "done"]
         assert [record.state async for record in one.records() if record.item == "x"] == [State.DONE]
+
+
+async def test_what_turns_out_to_cost_something_in_its_turn_is_held_against_the_cap(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with two(dsn) as (one, other):
+        dead = (await begin(one, await one.join(""), item="b", price=100)).record
+        await one.change(dead, Submitted("job-1"))
+        freeze(dsn)
+        runs = {ledger: await ledger.enter("") for ledger in (one, other)}
+        meeting = Meeting(monkeypatch, 2)
+        waiting = asyncio.create_task(begin(one, runs[one], item="a", price=100, cap=100))
+        await meeting.until(1)  # it saw a job of an equal item, for which nobody is left
+        monkeypatch.setattr(PostgresLedger, "_decide", meeting.real)
+        assert (await begin(other, runs[other], item="b", price=100, cap=100)).action == "poll"
+        meeting.go()
+        assert (await waiting).action == "budget"
+        assert await one.committed("") == 100
+
+
+async def test_a_job_that_is_taken_up_under_another_name_is_found_by_that(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        await one.change((await begin(one, await one.join(""), item="old.jpg")).record, Submitted("job-1"))
+        freeze(dsn)
+        taken = await begin(one, await one.enter(""), item="new.jpg")
+        assert (taken.action, taken.record.item) == ("poll", "new.jpg")
+        waiting = asyncio.create_task(begin(other, await other.enter(""), item="new.jpg"))
+        await asyncio.wait([waiting], timeout=0.3)
+        assert not waiting.done()
+        await one.change(taken.record, Done((FILE,), 100, {}))
+        assert (await waiting).action == "done"
+        assert len([record async for record in one.records()]) == 1
+
+
+async def test_what_was_not_bought_for_want_of_money_holds_up_nobody(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        runs = {ledger: await ledger.enter("") for ledger in (one, other)}
+        for ledger, item in ((one, "a"), (other, "b"), (one, "b"), (other, "a")):
+            assert (await begin(ledger, runs[ledger], item, item=item, price=100, cap=50)).action == "budget"
+
+
+async def test_what_a_run_that_goes_on_gave_back_is_anybodys(dsn: str) -> None:
+    async with two(dsn) as (one, other):
+        run = await one.enter("")
+        records = [(await begin(one, run, name, item=name)).record for name in "abc"]
+        job = await one.change(records[1], Submitted("job-1"))
+        done = await one.change(records[2], Done((FILE,), 1, {}))
+        for record in (records[0], job, done):
+            await one.give_back(record)
+        assert (await begin(one, run, "a", item="a2")).record.copy == 2  # a run has each of its records once
+        mine = await other.enter("")
+        assert [(await begin(other, mine, name, item=name)).action for name in "abc"] == ["resend", "poll", "done"]
+        late = await one.change(records[0], Refused("402"))
+        assert (late.state, late.run) == (State.INTENT, mine)
 
 
 async def test_of_many_that_saw_the_same_budget_none_passes_it(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -508,6 +565,45 @@ async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting
     await database.aclose()
 
 
+async def test_who_waits_for_its_turn_waits_not_for_the_patience_of_others(dsn: str) -> None:
+    database, turn, attempts = Database(dsn, patience=0.3), asyncio.Lock(), list[str]()
+
+    def failing(name: str) -> Callable[[Connection], Awaitable[None]]:
+        async def fail(_: Connection) -> None:
+            attempts.append(name)
+            raise psycopg.OperationalError("the server is shutting down")
+
+        return fail
+
+    ended = await asyncio.gather(*(database.run(failing(name), turn=turn) for name in "ab"), return_exceptions=True)
+    assert [type(error) for error in ended] == [LedgerError, LedgerError]
+    assert attempts[:4] == ["a", "b", "a", "b"]
+    await database.aclose()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.ReadOnlySqlTransaction, psycopg.InterfaceError],
+)
+async def test_what_passes_is_waited_for(dsn: str, error: type[psycopg.Error]) -> None:
+    database, failures = Database(dsn), [error("for a while")]
+
+    async def operation(_: Connection) -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    assert await database.run(operation) == "done"
+    await database.aclose()
+
+
+async def test_the_servers_time_is_known_after_a_sleep(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with PostgresLedger(dsn) as ledger:
+        before, uptime = ledger.clock(), since_boot()
+        monkeypatch.setattr(database_module, "since_boot", lambda: uptime + 7200)
+        assert 7190 < ledger.clock() - before < 7260
+
+
 # What waits for the disk
 
 
@@ -620,6 +716,25 @@ async def test_batches_run_on_it_one_after_the_other_and_at_once(
         assert one + other == {"done": 12, "skipped": 12}
         assert await run(both[0]) == {"skipped": 12}
     assert len(sandbox.charges) == 12
+
+
+async def test_two_machines_at_one_batch_do_not_wait_for_each_others_failures(
+    dsn: str, tmp_path: Path, sandbox: Sandbox, connect: Connect
+) -> None:
+    attempts = 3  # of the first item: it is bought, and nobody hears of it
+    sandbox.fail("POST /*", reset="after", times=attempts)
+    config = quick(retry=RetryPolicy(max_attempts=attempts, backoff=0))
+    async with two(dsn) as (one, other):
+        client = connect(sandbox.base_url, api_key=sandbox.api_key, config=config)
+        items = [BatchItem(key, GenerateRequest(prompt=key)) for key in "ab"]
+        batch = Batch(client, items, ledger=one, name="n", output=tmp_path, max_concurrency=1)
+        async with batch as outcomes:
+            assert (await anext(outcomes)).status == "unknown"
+            assert [record.state async for record in other.records() if record.item == "a"] == [State.INTENT]
+            async with Batch(client, items[:1], ledger=other, name="n", output=tmp_path) as others:
+                assert [each.status async for each in others] == ["done"]
+            assert [each.status async for each in outcomes] == ["done"]
+    assert len(sandbox.charges) == 2
 
 
 async def test_a_batch_opens_the_ledger_at_an_address_and_closes_it(

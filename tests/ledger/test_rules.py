@@ -60,13 +60,13 @@ def test_another_mode_is_written_down() -> None:
 @pytest.mark.parametrize(("state", "action"), [(State.DONE, "done"), (State.SUBMITTED, "poll")])
 def test_what_is_done_or_under_way_is_taken_up_as_it_is(state: State, action: str) -> None:
     record = earlier(state, job_id="j", cost=120)
-    assert begin(record, replace(WISH, cap=0)) == Begun(action=action, record=replace(record, run=7))  # type: ignore[arg-type]
+    assert begin(record, replace(WISH, cap=0)) == Begun(action=action, record=replace(record, run=7, item="i.jpg"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("age", [0.0, 99.0, 100.0])
 def test_an_intent_is_sent_again_while_it_is_fresh(age: float) -> None:
     record = earlier(State.INTENT, first_intent_at=1000.0 - age)
-    assert begin(record, WISH) == Begun(action="resend", record=replace(record, run=7))
+    assert begin(record, WISH) == Begun(action="resend", record=replace(record, run=7, item="i.jpg"))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,9 @@ def test_an_intent_is_sent_again_while_it_is_fresh(age: float) -> None:
     ],
 )
 def test_what_may_have_been_bought_is_reported(record: Record) -> None:
-    assert begin(record, WISH) == Begun(action="unknown", record=replace(record, run=7, state=State.UNKNOWN))
+    assert begin(record, WISH) == Begun(
+        action="unknown", record=replace(record, run=7, item="i.jpg", state=State.UNKNOWN)
+    )
 
 
 ANEW = replace(INTENT, generation=2, lost=5 + 150)
@@ -137,7 +139,7 @@ def test_what_passes_the_cap_is_written_as_planned() -> None:
 
 def test_what_is_unknown_stays_so_when_the_cap_forbids_to_buy_it_anew() -> None:
     begun = begin(earlier(State.UNKNOWN), replace(WISH, resend_unknown=True, cap=0))
-    assert begun == Begun(action="budget", record=earlier(State.UNKNOWN, run=7))
+    assert begun == Begun(action="budget", record=earlier(State.UNKNOWN, run=7, item="i.jpg"))
 
 
 def test_nothing_is_committed_unless_somebody_says_so() -> None:

@@ -374,6 +374,20 @@ async def test_nothing_is_sent_again_when_the_service_may_have_forgotten_the_id(
     assert len(peer.posts) == 5
 
 
+async def test_nothing_is_sent_again_after_the_machine_slept(
+    listen: Listen, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop's clock stands still while a laptop is closed, and the service forgets."""
+    uptimes = iter([100.0])
+    monkeypatch.setattr("phota_async.transport.attempts.since_boot", lambda: next(uptimes, 100.0 + 2881))
+    peer = await listen(reset(), answer(200))
+    with pytest.raises(ResponseLostError) as caught:
+        await connect(peer).jobs.submit(REQUEST)
+    assert (caught.value.charged, len(peer.posts)) == ("unknown", 1)
+    assert caught.value.first_sent_at is not None
+    assert caught.value.first_sent_at < time.time() - 2880
+
+
 async def test_a_resumed_job_is_not_sent_beyond_the_guard(listen: Listen, connect: Connect) -> None:
     """The first attempt lay in another process 47 minutes ago: after a Retry-After of 2 minutes it is too late."""
     peer = await listen(*[reset()] * 5, answer(503, headers={"Retry-After": "120"}))
