@@ -29,7 +29,7 @@ LEVELS: list[tuple[str, set[str]]] = [
     ),
     (
         "Machinery: asyncio, threads, files and aiohttp, one call or one file at a time.",
-        {"limiter", "marks", "media", "telling", "threads", "transport", "turns", "watch"},
+        {"limiter", "marks", "media", "telling", "threads", "transport", "turns", "uptime", "watch"},
     ),
     (
         "Photos made ready for sending: reading, scaling, and what of their data goes along.",

@@ -1,6 +1,7 @@
 """The ledger on PostgreSQL: the suite of all stores, and what is its own."""
 
 import asyncio
+import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -624,7 +625,7 @@ async def test_only_what_money_depends_on_waits_for_the_disk(restartable: Server
             times[name].append(time.perf_counter() - begun)
             return value
 
-        for item in "abc":  # on a busy machine, one of them is quick
+        for item in "abcde":
             run = await timed("join", ledger.join(""))
             lease = await timed("acquire", leases.acquire(item))
             begun = await timed("begin", begin(ledger, run, f"p{item}", item=item))
@@ -632,7 +633,8 @@ async def test_only_what_money_depends_on_waits_for_the_disk(restartable: Server
             await timed("submitted", ledger.change(begun.record, Submitted("job")))
             await timed("release", lease.release())
             await timed("leave", ledger.leave("", run))
-    waited = {name for name, seconds in times.items() if min(seconds) >= delay}
+    # Most of them: a machine may be busy, and who comes while another one's write waits goes along with it.
+    waited = {name for name, seconds in times.items() if statistics.median(seconds) >= delay}
     assert waited == {"begin", "confirm", "submitted"}
 
 
