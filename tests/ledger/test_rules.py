@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from phota_async.ledger import Begun, Change, Done, File, JobFailed, Lost, Record, Refused, State, Submitted, Wish
 from phota_async.ledger.records import from_micros, to_micros
-from phota_async.ledger.rules import apply, begin, is_fresh, may_be_bought
+from phota_async.ledger.rules import apply, begin, is_fresh, is_sold, may_be_bought
 
 WISH = Wish(
     purchase="p",
@@ -147,6 +147,12 @@ def test_nothing_is_committed_unless_somebody_says_so() -> None:
 
 
 # What happened
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_costs_nothing_more_whatever_the_budget(state: State) -> None:
+    assert is_sold(earlier(state)) is (state in (State.DONE, State.SUBMITTED))
+    assert is_sold(earlier(state)) <= (begin(earlier(state), replace(WISH, cap=0)).action in ("done", "poll"))
 
 
 @pytest.mark.parametrize("state", State)
