@@ -277,9 +277,8 @@ class PostgresLedger:
                 seen = await self._look(connection, wish, ticket)
                 if begun := _settled(seen, wish):
                     return begun
-                if seen.is_taken or (
-                    _is_capped(seen, wish) and not is_capped
-                ):  # the next attempt takes the account first
+                costs_more = _is_capped(seen, wish) and not is_capped  # the next attempt takes the account first
+                if seen.is_taken or costs_more:
                     return None
             return await self._write(connection, wish, seen, ticket, spent)
 
