@@ -130,7 +130,6 @@ def _intend(record: Record, wish: Wish, *, is_new: bool) -> Begun:
         record,
         state=State.INTENT,
         mode=wish.mode,
-        item=wish.item,
         first_intent_at=wish.now,
         intent_run=wish.run,
         reserved=wish.price,

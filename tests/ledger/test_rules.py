@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from phota_async.ledger import Begun, Change, Done, File, JobFailed, Lost, Record, Refused, State, Submitted, Wish
 from phota_async.ledger.records import from_micros, to_micros
-from phota_async.ledger.rules import apply, begin, is_fresh, is_sold, may_be_bought
+from phota_async.ledger.rules import apply, begin, begun_before, hears, is_fresh, is_sold, may_be_bought
 
 WISH = Wish(
     purchase="p",
@@ -230,3 +230,48 @@ def test_millionths_come_back_as_dollars() -> None:
 
 def test_a_record_shows_where_it_stands_and_not_what_it_is_for() -> None:
     assert repr(Record(purchase="0123456789abcdef", copy=2, batch="private")) == "<Record 01234567/2 planned>"
+
+
+# Where runs share a ledger
+
+DONE, SUBMITTED, REFUSED = Done((), 1, {}), Submitted("job-1"), Refused("402")
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("change", [DONE, SUBMITTED, REFUSED, JobFailed("failed"), Lost("gone")])
+def test_whoever_has_a_record_is_heard_of_it(state: State, change: Change) -> None:
+    assert hears(earlier(state, run=7), earlier(State.INTENT, run=7), change)
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "is_heard"),
+    [
+        (earlier(State.UNKNOWN, run=8, generation=2), DONE, True),  # what was delivered counts, whatever happened since
+        (earlier(State.INTENT, run=8), SUBMITTED, True),  # the job of the id that is under way
+        (earlier(State.SUBMITTED, run=8), SUBMITTED, False),
+        (earlier(State.INTENT, run=8, generation=2), SUBMITTED, False),  # of another id
+        (earlier(State.INTENT, run=7, generation=2), SUBMITTED, False),
+        (earlier(State.INTENT, run=8), REFUSED, False),
+        (earlier(State.INTENT, run=8), JobFailed("failed"), False),
+        (earlier(State.INTENT, run=8), Lost("gone"), False),
+        (earlier(State.INTENT, run=7, generation=2), Lost("gone"), False),
+    ],
+)
+def test_who_lost_a_record_to_another_run_is_heard_of_good_news(stored: Record, change: Change, is_heard: bool) -> None:
+    assert hears(stored, earlier(State.INTENT, run=7), change) is is_heard
+
+
+@pytest.mark.parametrize(
+    ("record", "action"),
+    [
+        (earlier(State.DONE), "done"),
+        (earlier(State.SUBMITTED), "poll"),
+        (earlier(State.UNKNOWN), "unknown"),
+        (earlier(State.PLANNED), "budget"),
+        (earlier(State.FAILED), "budget"),
+        (earlier(State.INTENT, intent_run=7), "buy"),
+        (earlier(State.INTENT, intent_run=3), "resend"),
+    ],
+)
+def test_what_was_said_before_is_said_again(record: Record, action: str) -> None:
+    assert begun_before(record, WISH) == Begun(action=action, record=record)  # type: ignore[arg-type]
