@@ -26,7 +26,7 @@ PATIENCE = 120.0  # seconds for which a server may be away
 CONNECTIONS = 4  # at most: a server has some hundred for all processes, and what is asked takes a few milliseconds
 CONNECT_TIMEOUT = 5  # seconds
 # A peer that is gone without a word is noticed after some 25 s, also by a connection that only listens.
-KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 PROMPT = 1.0  # seconds within which an answer comes that says what time it is
 FIRST_DELAY, LONGEST_DELAY = 0.05, 1.0  # seconds between attempts
 NOW = "extract(epoch FROM clock_timestamp())::float8"

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakValueDictionary
@@ -153,13 +152,17 @@ class PostgresLedger:
 
         Waits while another run that lives has the item's record.
         """
-        ticket, tries = secrets.token_hex(16), count()
+        ticket, is_broken_off = secrets.token_hex(16), False
 
         async def attempt(connection: Connection) -> Begun | None:
-            joining = self._presence.joining(wish.run, again=next(tries) > 0)
+            nonlocal is_broken_off
+            joining = self._presence.joining(wish.run, again=is_broken_off)
+            is_broken_off = True  # unless it comes to its end
             seen = await self._look(connection, wish, ticket, joining)
             self._presence.joined(wish.run)
-            return _settled(seen, wish) or await self._decide(connection, wish, seen, ticket)
+            begun = _settled(seen, wish) or await self._decide(connection, wish, seen, ticket)
+            is_broken_off = False
+            return begun
 
         with self._presence.taking(wish.run, wish.purchase):
             begun = await self._when_free(partial(self._in_turn, wish, attempt))
@@ -187,8 +190,9 @@ class PostgresLedger:
     async def give_back(self, record: Record) -> None:
         """Let others take up a record, unfinished, which its run will not touch again. Never raises."""
         if record.state in CLAIMS:
-            with suppress(LedgerError):
-                await self._one(shared_rows.GIVE_BACK, record.purchase, record.copy, record.run)
+            place = (record.purchase, record.copy, record.run)
+            with suppress(LedgerError):  # then it is free when the run ends
+                await self._database.one(shared_rows.GIVE_BACK, place, patience=0.0)
 
     async def committed(self, batch: str) -> int:
         """Return what a batch's purchases have cost or may still cost, in millionths of a dollar."""

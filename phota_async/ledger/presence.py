@@ -24,6 +24,7 @@ FORGOTTEN = 86400.0  # seconds after which a run that died, and a worker that is
 LONGEST_NAME = 200  # characters
 RUN_BITS = 62  # of a bigint
 CLEANED = 3600.0  # seconds between cleanings
+AGAIN = 1.0  # seconds after a sign of life that the server did not hear
 MOST_LEFT = 500  # runs that ended and of which others are not told yet
 CLAIMS = (State.INTENT, State.SUBMITTED)  # a record in such a state is its run's alone
 # A run that is lost with the server loses nothing: what it took up is durable later, and passes for a dead one's. Its
@@ -89,7 +90,7 @@ class Presence:
             await connection.execute(FORGET_RUNS, (FORGOTTEN,))
             await connection.execute(FORGET_WORKERS, (FORGOTTEN,))
 
-        await self._database.run(operation)
+        await self._database.run(operation, patience=0.0)
 
     def attend(self, batch: str) -> None:
         """Let it be told soon that this process is at work on a batch."""
@@ -163,23 +164,28 @@ class Presence:
         self._left += runs
         self.figures.left(batch, runs)
         held = [self._holds.pop(run, True) for run in runs]
-        if any(held) or len(self._left) >= MOST_LEFT:
+        is_urgent = any(held) or len(self._left) >= MOST_LEFT
+        if is_urgent and not self._turn.locked():  # who has the turn tells of these too
             await self._tell_left()
 
     async def _tell_left(self) -> None:
         """Let others see which runs ended; what they do not hear now they are told later."""
         async with self._turn:
-            if told := frozenset(self._left):
-                with suppress(LedgerError):
+            with suppress(LedgerError):
+                while told := frozenset(self._left):
                     await self._database.one(LEAVE, (list(told),), patience=0.0)
                     self._left = [run for run in self._left if run not in told]
 
-    async def _beat(self) -> None:
+    async def _beat(self) -> bool:
+        """Give a sign of life; says whether the server heard it. If not, others may take up what is ours."""
         async with self._turn:  # behind the end of a run it would be seen again
             if self._runs:
-                runs, batches = list(self._runs), list(self._runs.values())
-                with suppress(LedgerError):  # who needs the server hears of it; others may take up what is ours
-                    await self._database.one(BEAT, (self._ttl, runs, batches), patience=self._ttl / 3)
+                values = (self._ttl, list(self._runs), list(self._runs.values()))
+                try:
+                    await self._database.one(BEAT, values, patience=0.0)
+                except LedgerError:  # who needs the server hears of it
+                    return False
+        return True
 
     def _begin(self, batch: str) -> int:
         run = secrets.randbits(RUN_BITS)
@@ -190,11 +196,11 @@ class Presence:
 
     async def live(self) -> None:
         """Give signs of life, until cancelled."""
-        begun = asyncio.get_running_loop().time()
+        begun, is_heard = asyncio.get_running_loop().time(), True
         while True:
-            await asyncio.sleep(self._ttl / 3)
+            await asyncio.sleep(self._ttl / 3 if is_heard else min(AGAIN, self._ttl / 3))
             self._news.set()
-            await self._beat()
+            is_heard = await self._beat()
             await self._tell_left()
             if asyncio.get_running_loop().time() - begun > CLEANED:
                 begun = asyncio.get_running_loop().time()

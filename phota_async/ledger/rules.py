@@ -29,8 +29,10 @@ def begin(record: Record | None, wish: Wish, *, copy: int = 1, committed: int = 
     if record is None:
         record, is_new = _planned(wish, copy), True
     else:
-        # The item's name as well, so that others who want this item find the record, and wait for it.
-        record, is_new = replace(record, run=wish.run, item=wish.item), False
+        # The item's name as well, so that others who want this item find the record, and wait for it. What was
+        # delivered keeps its own: the item that has it may come again.
+        item = record.item if record.state is State.DONE else wish.item
+        record, is_new = replace(record, run=wish.run, item=item), False
     if record.state is State.DONE:
         return Begun(action="done", record=record)
     if record.state is State.SUBMITTED:

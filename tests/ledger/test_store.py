@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from support.steps import WAYS, SteppingLoop, Way, end_threads, every_step
 
 from phota_async import LedgerError
@@ -460,3 +461,29 @@ async def test_its_clock_is_the_one_it_was_given(tmp_path: Path) -> None:
 
     async with Ledger(tmp_path / "ledger.sqlite", clock=clock) as ledger:
         assert ledger.clock is ledger.digests._clock is clock
+
+
+# Records of another ledger
+
+
+async def test_records_of_another_ledger_are_taken_over_once(tmp_path: Path) -> None:
+    async with Ledger(tmp_path / "old.sqlite") as old:
+        run = await old.enter("b")
+        assert await old.is_running()
+        for purchase in "pq":
+            await begin(old, run, purchase, batch="b", item=purchase, price=100)
+        await old.leave("b", run + 1)  # of another run
+        assert await old.is_running()
+        await old.leave("b", run)
+        assert not await old.is_running()
+        records = [record async for record in old.records()]
+    async with Ledger(tmp_path / "new.sqlite") as new:
+        moved = [replace(records[0], run=40, intent_run=41), replace(records[1], run=30, intent_run=20)]
+        for _ in range(2):
+            await new.load(moved)
+            assert [record async for record in new.records()] == moved
+            assert await new.committed("b") == 200
+        assert await new.join("b") == 42  # no run may have a number again
+        with pytest.raises(LedgerError, match=r"new\.sqlite: expected to know nothing of .* or the same") as caught:
+            await new.load([replace(moved[0], job_id="other")])
+        assert str(caught.value).endswith("both ledgers bought for it: keep them apart, each with its own batches")
