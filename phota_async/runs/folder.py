@@ -62,7 +62,8 @@ class RunFolder:
             InputError: The folder cannot be written, or a link in it leads elsewhere.
         """
         root, begun = to_path(output), now or datetime.now(UTC)
-        name = f"{begun.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        begun_within = f"{begun.microsecond // 1000:03x}"  # names stand in the order in which runs began
+        name = f"{begun.astimezone(UTC):%Y%m%d-%H%M%S}-{begun_within}{secrets.token_hex(2)}"
         folder = cls(root / RUNS / name)
         check_inside(folder.path, root)
         with translated(folder.path):

@@ -146,6 +146,12 @@ def test_runs_are_private_and_sorted_by_time(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_runs_of_one_second_stand_in_their_order(tmp_path: Path) -> None:
+    moments = [datetime(2026, 11, 25, 10, 0, 0, thousandths * 1000, tzinfo=UTC) for thousandths in (0, 1, 15, 16, 999)]
+    begun = [RunFolder.create(tmp_path, operation="edit", now=moment).run for moment in moments]
+    assert [run.run for run in list_runs(tmp_path)] == begun
+
+
 def test_a_moved_folder_still_finds_its_pictures(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "out", operation="edit")
     (tmp_path / "out").rename(tmp_path / "moved")
