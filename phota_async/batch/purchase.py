@@ -33,7 +33,7 @@ from ..models import Job, JobStatus
 from ..requests import AnyRequest
 from ..results import ImageResult
 from ..retry import age_of
-from ..uptime import since_boot
+from ..uptime import Stopwatch
 from .bought import Bought, check_pictures, mark_of, recalled, unknown
 from .budget import cost_of
 from .held import HeldDestination
@@ -84,7 +84,7 @@ class Purchase:
         """
         self._record, self._held, self._is_fresh = begun.record, held, begun.action == "buy"
         self._deadline = self._client._deadline(None)  # noqa: SLF001 - others may have been waited for
-        self._taken_up, self._since_boot = asyncio.get_running_loop().time(), since_boot()
+        self._since_taken_up = Stopwatch()
         self._age_then = age_of(begun.record.first_intent_at or 0.0, self._store.clock())
         self._baseline = begun.record.lost if begun.action == "buy" else begun.record.committed
         if begun.action == "unknown":
@@ -181,7 +181,7 @@ class Purchase:
 
     def _age(self) -> float:
         """Return the seconds since the first intent, by the clock that says more: the wall clock may be set back."""
-        passed = max(asyncio.get_running_loop().time() - self._taken_up, since_boot() - self._since_boot)
+        passed = self._since_taken_up.seconds
         return max(self._age_then + passed, age_of(self._known.first_intent_at or 0.0, self._store.clock()))
 
     async def _hold(self) -> None:

@@ -87,7 +87,7 @@ class PostgresLedger:
         async with AsyncExitStack() as scope:
             scope.push_async_callback(self._database.aclose)
             await migrate(self._database)
-            await self._presence.begin()
+            await self._presence.clean()
             scope.push_async_callback(self._presence.end)
             for work in (self._presence.keep_telling(), self._presence.live()):
                 scope.push_async_callback(end, asyncio.create_task(work))

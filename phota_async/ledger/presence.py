@@ -83,7 +83,7 @@ class Presence:
         """How many are under way."""
         return len(self._runs)
 
-    async def begin(self) -> None:
+    async def clean(self) -> None:
         """Remove what is long gone."""
 
         async def operation(connection: Connection) -> None:
@@ -196,16 +196,17 @@ class Presence:
 
     async def live(self) -> None:
         """Give signs of life, until cancelled."""
-        begun, is_heard = asyncio.get_running_loop().time(), True
+        clock, is_heard = asyncio.get_running_loop().time, True
+        cleaned = clock()
         while True:
             await asyncio.sleep(self._ttl / 3 if is_heard else min(AGAIN, self._ttl / 3))
             self._news.set()
             is_heard = await self._beat()
             await self._tell_left()
-            if asyncio.get_running_loop().time() - begun > CLEANED:
-                begun = asyncio.get_running_loop().time()
+            if clock() - cleaned > CLEANED:
+                cleaned = clock()
                 with suppress(LedgerError):
-                    await self.begin()
+                    await self.clean()
 
     async def keep_telling(self) -> None:
         """Tell of the work with each sign of life, and at once when another batch is begun, until cancelled."""

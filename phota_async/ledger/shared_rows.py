@@ -25,10 +25,10 @@ _SET = f"UPDATE phota.purchase AS p SET ({_NAMES}) = ROW ({_MARKS})"  # noqa: S6
 _PLACE = "WHERE p.purchase = %s AND p.copy = %s"
 UPDATE = f"{_SET} {_PLACE}"
 GET = f"SELECT {_NAMES} FROM phota.purchase WHERE purchase = %s AND copy = %s FOR UPDATE"  # noqa: S608
-# The time, the number of a new record among equal purchases, and the record that this run may take up. No lock is
-# taken: whoever decides by it writes only what is still as it was seen.
-# What an earlier try of the very same call wrote, whose answer was lost, comes first.
 _IS_OWN = "coalesce(p.ticket = %(ticket)s, false)"
+# The time, the number of a new record among equal purchases, and the record that this run may take up; what an earlier
+# try of the very same call wrote, whose answer was lost, comes first. No lock is taken: whoever decides by it writes
+# only what is still as it was seen.
 LOOK = f"""SELECT {NOW}, (SELECT coalesce(max(copy), 0) + 1 FROM phota.purchase WHERE purchase = %(purchase)s), found.*
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
         SELECT {_IS_OWN}, {_CLAIMED}, {_ROW} FROM phota.purchase p
@@ -177,7 +177,7 @@ async def find_job(connection: Connection, wish: Wish) -> tuple[bool, Record] | 
 
 
 async def find_all(connection: Connection, purchase: str, item: str) -> list[Record]:
-    """Return all records of a purchase, in the order in which `find` gives them; keeps nobody from them."""
+    """Return all records of a purchase, in the order in which `look` takes them; keeps nobody from them."""
     answer = await connection.execute(FIND_ALL.encode(), (purchase, item))
     return [to_record(row) for row in await answer.fetchall()]
 

@@ -25,7 +25,7 @@ from ..media.sources import Source, measure
 from ..protocol import Call
 from ..retry import Fault, age_of, backoff, decide, fault_of, parse_retry_after
 from ..turns import FREE, PAID
-from ..uptime import since_boot
+from ..uptime import Stopwatch
 from .deadlines import COARSE, Until
 from .failures import lost, silence, translate
 from .pools import Pools
@@ -85,10 +85,9 @@ class Sending(AttemptCounter, Generic[T]):
         self._call = call
         self._loop = asyncio.get_running_loop()
         self._first_sent = first_sent  # Unix time, for errors and other processes
-        self._first_attempt = now = self._loop.time()
-        self._since_boot = since_boot()  # then
+        self._since_first = Stopwatch()
         timeout = config.free_timeout if call.kind == "free" else config.timeout
-        self._deadline = now + timeout if deadline is None else deadline
+        self._deadline = self._loop.time() + timeout if deadline is None else deadline
         self._retries = retries
         if first_sent is not None:
             self._age, self._unclear = age_of(first_sent, time.time()), True
@@ -144,14 +143,11 @@ class Sending(AttemptCounter, Generic[T]):
 
     def _is_forgotten(self) -> bool:
         """Whether the service may have forgotten a job's id by now: sent again, it could be bought again."""
-        if not self._unclear or self._call.kind != "job":
-            return False
-        return self._age + self._passed > self._transport.config.retry.resend_guard
-
-    @property
-    def _passed(self) -> float:
-        """Seconds since the first attempt, those included in which the machine slept."""
-        return max(self._loop.time() - self._first_attempt, since_boot() - self._since_boot)
+        return (
+            self._unclear
+            and self._call.kind == "job"
+            and self._age + self._since_first.seconds > self._transport.config.retry.resend_guard
+        )
 
     async def _wait_for_place(self) -> PhotaError | None:
         """Wait within the deadline; when a pause is known to be longer, say so at once."""
@@ -273,7 +269,7 @@ class Sending(AttemptCounter, Generic[T]):
         fault = fault_of(error)
         if fault in (Fault.FAILED, Fault.TIMED_OUT, Fault.LOST) and not self._is_not_sent(error):
             self._unclear = True
-        age = self._age + self._passed
+        age = self._age + self._since_first.seconds
         if fault is Fault.REFUSED:
             for tell in self._transport.refusal_listeners:
                 tell()
@@ -303,7 +299,7 @@ class Sending(AttemptCounter, Generic[T]):
                 reason, request_id = f"last heard: {error.sentence()}", error.request_id
                 error = lost(self._call, reason).with_context(attempts=self.attempt, request_id=request_id)
         if isinstance(error, ResponseLostError):
-            passed = self._passed
+            passed = self._since_first.seconds
             error.first_sent_at = self._first_sent or time.time() - passed
             error.sent_clock = time.monotonic() - self._age - passed
         return error

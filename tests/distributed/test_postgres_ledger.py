@@ -332,14 +332,17 @@ async def test_what_turns_out_to_cost_something_in_its_turn_is_held_against_the_
         assert await one.committed("") == 100
 
 
-async def test_a_job_that_is_taken_up_under_another_name_is_found_by_that(dsn: str) -> None:
+async def test_a_job_that_is_taken_up_under_another_name_is_found_by_that(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with two(dsn) as (one, other):
         await one.change((await begin(one, await one.join(""), item="old.jpg")).record, Submitted("job-1"))
         freeze(dsn)
         taken = await begin(one, await one.enter(""), item="new.jpg")
         assert (taken.action, taken.record.item) == ("poll", "new.jpg")
+        meeting = Meeting(monkeypatch, 1)
         waiting = asyncio.create_task(begin(other, await other.enter(""), item="new.jpg"))
-        await asyncio.wait([waiting], timeout=0.3)
+        await meeting.until(2)  # it looked once, and waits
         assert not waiting.done()
         await one.change(taken.record, Done((FILE,), 100, {}))
         assert (await waiting).action == "done"

@@ -9,6 +9,7 @@ import pytest
 from ledger.store_suite import FILE, begin
 from support.clients import Connect
 from support.postgres import running_server
+from support.waiting import until
 
 from phota_async import (
     Batch,
@@ -278,14 +279,17 @@ async def test_a_run_is_seen_with_what_it_takes_up_and_until_nobody_has_to_wait_
 @pytest.mark.parametrize("how", ["signs of life", "enough", "closed"])
 async def test_runs_that_held_nothing_go_together(dsn: str, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     monkeypatch.setattr(presence, "MOST_LEFT", 3 if how == "enough" else 500)
+
+    async def are_gone() -> bool:
+        return not runs_of(dsn)
+
     async with PostgresLedger(dsn, ttl=0.9 if how == "signs of life" else 30.0) as ledger:
         for number in range(3):
             run = await ledger.join("b")
             await ledger.change((await begin(ledger, run, f"p{number}", batch="b")).record, Done((FILE,), 1, {}))
             await ledger.leave("b", run)
         if how == "signs of life":
-            while runs_of(dsn):  # noqa: ASYNC110 - they end in the database
-                await asyncio.sleep(0.02)
+            await until(are_gone)
         assert runs_of(dsn) == {"signs of life": 0, "enough": 0, "closed": 3}[how]
     assert runs_of(dsn) == 0
 
@@ -299,7 +303,7 @@ async def test_a_beginning_that_is_broken_off_is_free_at_once(
     async def stand_still(*given: Any) -> object:
         begun = await real(*given)
         written.set()
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
         return begun
 
     async with PostgresLedger(dsn) as ledger, PostgresLedger(dsn) as other:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Collection
 
+import pytest
 from support.virtual_time import virtual_time
 
-from phota_async.leases.shared import PAUSE, SharedLease, SharedLeases
+from phota_async.leases.shared import LOOK, PAUSE, SharedLease, SharedLeases
 
 
 class OnePlace(SharedLeases):
@@ -65,22 +66,16 @@ async def test_news_that_come_quickly_are_followed_with_pauses() -> None:
         await waiting
 
 
+@pytest.mark.parametrize(("is_told", "within"), [(True, PAUSE / 10), (False, LOOK)])
 @virtual_time
-async def test_news_after_a_quiet_time_are_followed_at_once() -> None:
+async def test_news_after_a_quiet_time_are_followed_at_once_and_lost_ones_cost_seconds(
+    is_told: bool, within: float
+) -> None:
     async with OnePlace() as leases:
         waiting = asyncio.create_task(leases.acquire("a"))
         await asyncio.sleep(1.0)
         before, leases.is_free = asyncio.get_running_loop().time(), True
-        await leases.tell(1, every=0.0)
+        if is_told:
+            await leases.tell(1, every=0.0)
         await waiting
-        assert leases.looks[-1] - before < PAUSE / 10
-
-
-@virtual_time
-async def test_lost_news_cost_a_waiting_one_seconds() -> None:
-    async with OnePlace() as leases:
-        waiting = asyncio.create_task(leases.acquire("a"))
-        await asyncio.sleep(0.1)
-        before, leases.is_free = asyncio.get_running_loop().time(), True
-        await waiting
-        assert leases.looks[-1] - before <= 2.0
+        assert leases.looks[-1] - before <= within

@@ -379,7 +379,7 @@ async def test_nothing_is_sent_again_after_the_machine_slept(
 ) -> None:
     """The event loop's clock stands still while a laptop is closed, and the service forgets."""
     uptimes = iter([100.0])
-    monkeypatch.setattr("phota_async.transport.attempts.since_boot", lambda: next(uptimes, 100.0 + 2881))
+    monkeypatch.setattr("phota_async.uptime.since_boot", lambda: next(uptimes, 100.0 + 2881))
     peer = await listen(reset(), answer(200))
     with pytest.raises(ResponseLostError) as caught:
         await connect(peer).jobs.submit(REQUEST)
