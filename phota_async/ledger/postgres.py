@@ -7,20 +7,17 @@ All times are the server's.
 """
 
 import asyncio
-import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
-from msgspec.structs import replace
-
 from ..errors import ConfigError, InputError, LedgerError
-from ..uptime import since_boot
 from . import rules, shared_rows
+from .beginning import Beginning
 from .database import PATIENCE, Connection, Database, end
 from .presence import CLAIMS, FORGOTTEN, Presence
 from .records import Begun, Change, Record, Wish
@@ -152,20 +149,9 @@ class PostgresLedger:
 
         Waits while another run that lives has the item's record.
         """
-        ticket, is_broken_off = secrets.token_hex(16), False
-
-        async def attempt(connection: Connection) -> Begun | None:
-            nonlocal is_broken_off
-            joining = self._presence.joining(wish.run, again=is_broken_off)
-            is_broken_off = True  # unless it comes to its end
-            seen = await self._look(connection, wish, ticket, joining)
-            self._presence.joined(wish.run)
-            begun = _settled(seen, wish) or await self._decide(connection, wish, seen, ticket)
-            is_broken_off = False
-            return begun
-
+        beginning = Beginning(self._database, self._presence, wish, is_servers_time=self._is_servers_time)
         with self._presence.taking(wish.run, wish.purchase):
-            begun = await self._when_free(partial(self._in_turn, wish, attempt))
+            begun = await self._when_free(partial(self._in_turn, wish, beginning.attempt))
         self._presence.begun(begun, wish)
         return begun
 
@@ -255,49 +241,6 @@ class PostgresLedger:
         turn = None if wish.cap is None else self._cap_turns.setdefault(wish.batch, asyncio.Lock())
         return await self._database.run(attempt, is_single=True, turn=turn)
 
-    async def _look(
-        self, connection: Connection, wish: Wish, ticket: str, joining: Mapping[str, Any] | None = None
-    ) -> shared_rows.Seen:
-        """See what there is for a wish, and what time it is."""
-        before = since_boot()
-        seen = await shared_rows.look(connection, wish, ticket, joining)
-        self._database.learn(seen.now, before)
-        return seen
-
-    async def _decide(self, connection: Connection, wish: Wish, seen: shared_rows.Seen, ticket: str) -> Begun | None:
-        """Decide what to do and write that; ``None`` when somebody else has changed something meanwhile."""
-        if seen.is_taken:
-            return None
-        is_alone, is_capped = shared_rows.is_by_itself(seen, wish), _is_capped(seen, wish)
-        if is_alone and not is_capped:
-            return await self._write(connection, wish, seen, ticket)
-        async with connection.transaction():
-            spent = 0
-            if is_capped:
-                spent, now = await shared_rows.take_account(connection, wish.batch)
-                seen = seen._replace(now=now)
-            if not is_alone:
-                await shared_rows.one(connection, shared_rows.TAKE_TURN, [wish.purchase])
-                seen = await self._look(connection, wish, ticket)
-                if begun := _settled(seen, wish):
-                    return begun
-                costs_more = _is_capped(seen, wish) and not is_capped  # the next attempt takes the account first
-                if seen.is_taken or costs_more:
-                    return None
-            return await self._write(connection, wish, seen, ticket, spent)
-
-    async def _write(
-        self, connection: Connection, wish: Wish, seen: shared_rows.Seen, ticket: str, spent: int = 0
-    ) -> Begun | None:
-        copy = seen.copy if seen.record is None else seen.record.copy
-        begun = rules.begin(seen.record, self._at(wish, seen.now), copy=copy, committed=spent)
-        statement, *values = shared_rows.begin_unchanged(seen, begun.record, ticket)
-        return begun if await shared_rows.one(connection, statement, values) else None
-
-    def _at(self, wish: Wish, now: float) -> Wish:
-        """Return a wish as of now: a process may have stood still since it was made."""
-        return replace(wish, now=now) if self._is_servers_time else wish
-
     async def _take_up(self, wish: Wish, connection: Connection) -> tuple[Begun | None] | None:
         found = await shared_rows.find_job(connection, wish)
         if found is None:
@@ -319,16 +262,6 @@ class PostgresLedger:
         await shared_rows.update(connection, changed)
         await shared_rows.count(connection, stored, changed)
         return changed
-
-
-def _settled(seen: shared_rows.Seen, wish: Wish) -> Begun | None:
-    """Return what an earlier try of the call did, whose answer was lost."""
-    return rules.begun_before(seen.record, wish) if seen.is_own and seen.record is not None else None
-
-
-def _is_capped(seen: shared_rows.Seen, wish: Wish) -> bool:
-    """Whether what is done for a wish may cost something, and there is a cap."""
-    return wish.cap is not None and not (seen.record is not None and rules.is_sold(seen.record))
 
 
 async def expect(database: Database, batch: str, total: int) -> None:

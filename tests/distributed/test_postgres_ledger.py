@@ -42,6 +42,7 @@ from phota_async.ledger import (
     tables,
 )
 from phota_async.ledger import database as database_module
+from phota_async.ledger.beginning import Beginning
 from phota_async.ledger.database import Connection, Database
 from phota_async.pricing import Price, PriceTable
 from phota_async.sandbox import Sandbox
@@ -235,13 +236,13 @@ class Meeting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, expected: int) -> None:
         self.looks, self._expected, self._go, self._looked = 0, expected, asyncio.Event(), asyncio.Condition()
-        self.real = PostgresLedger._decide
+        self.real = Beginning._decide
 
-        async def decide(*given: Any) -> Begun | None:  # a function, so that it is bound to the ledger
+        async def decide(*given: Any) -> Begun | None:  # a function, so that it is bound to the beginning
             await self._look()
             return await self.real(*given)
 
-        monkeypatch.setattr(PostgresLedger, "_decide", decide)
+        monkeypatch.setattr(Beginning, "_decide", decide)
 
     async def until(self, looks: int) -> None:
         """Wait until so many have looked."""
@@ -325,7 +326,7 @@ async def test_what_turns_out_to_cost_something_in_its_turn_is_held_against_the_
         meeting = Meeting(monkeypatch, 2)
         waiting = asyncio.create_task(begin(one, runs[one], item="a", price=100, cap=100))
         await meeting.until(1)  # it saw a job of an equal item, for which nobody is left
-        monkeypatch.setattr(PostgresLedger, "_decide", meeting.real)
+        monkeypatch.setattr(Beginning, "_decide", meeting.real)
         assert (await begin(other, runs[other], item="b", price=100, cap=100)).action == "poll"
         meeting.go()
         assert (await waiting).action == "budget"

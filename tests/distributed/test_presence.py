@@ -24,6 +24,7 @@ from phota_async import (
     PostgresLedger,
 )
 from phota_async.ledger import Change, Done, JobFailed, Lost, Record, State, Submitted, figures, presence, tables
+from phota_async.ledger.beginning import Beginning
 from phota_async.ledger.database import Database
 from phota_async.ledger.fleet import FleetStatus, WorkerStatus, look_at_fleet
 from phota_async.ledger.rows import to_row
@@ -298,7 +299,7 @@ async def test_runs_that_held_nothing_go_together(dsn: str, monkeypatch: pytest.
 async def test_a_beginning_that_is_broken_off_is_free_at_once(
     dsn: str, monkeypatch: pytest.MonkeyPatch, cap: int | None
 ) -> None:
-    real, written = PostgresLedger._write, asyncio.Event()
+    real, written = Beginning._write, asyncio.Event()
 
     async def stand_still(*given: Any) -> object:
         begun = await real(*given)
@@ -308,7 +309,7 @@ async def test_a_beginning_that_is_broken_off_is_free_at_once(
 
     async with PostgresLedger(dsn) as ledger, PostgresLedger(dsn) as other:
         run = await ledger.join("b")
-        monkeypatch.setattr(PostgresLedger, "_write", stand_still)
+        monkeypatch.setattr(Beginning, "_write", stand_still)
         beginning = asyncio.create_task(begin(ledger, run, batch="b", cap=cap))
         await written.wait()
         monkeypatch.undo()
