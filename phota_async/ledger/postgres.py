@@ -21,7 +21,7 @@ from .beginning import Beginning
 from .database import PATIENCE, Connection, Database, end
 from .presence import CLAIMS, FORGOTTEN, Presence
 from .records import Begun, Change, Record, Wish
-from .tables import migrate
+from .tables import ALIVE, migrate
 
 T = TypeVar("T")
 TTL = 30.0  # seconds without a sign of life after which what a run had is free
@@ -197,8 +197,7 @@ class PostgresLedger:
 
     async def is_running(self) -> bool:
         """Whether a run is alive, of whichever process."""
-        alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
-        return await self._one(alive) is not None
+        return await self._one(ALIVE) is not None
 
     async def load(self, records: Sequence[Record]) -> None:
         """Write records as another ledger had them; see `moving`."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ..errors import LedgerError
 from .database import Connection, Database
 
+ALIVE = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
 TURN = 0x50686F74  # names the lock under which one process at a time makes tables
 CREATE = (
     """
@@ -153,8 +154,7 @@ async def version_of(connection: Connection, name: str, steps: Sequence[Sequence
 async def _check_idle(connection: Connection, name: str) -> None:
     """Raise `LedgerError` while a run is alive: clients of before could not go on with newer tables."""
     await connection.execute("LOCK TABLE phota.run IN SHARE ROW EXCLUSIVE MODE")  # none begins meanwhile
-    alive = "SELECT 1 FROM phota.run WHERE expires_at > clock_timestamp() LIMIT 1"
-    if await (await connection.execute(alive)).fetchone():
+    if await (await connection.execute(ALIVE)).fetchone():
         raise LedgerError(f"{name}: expected tables that nobody is at work on, got older ones in use").with_context(
             hint="end the workers of the older version first; what they have begun is finished by the next ones"
         )
